@@ -127,6 +127,9 @@ func Parse(data []byte) (Payload, error) {
 		}
 		return claim(data), fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	if p.V < 1 {
+		return p, fmt.Errorf("%w: no schema version", ErrMalformed)
+	}
 	if p.V != Version {
 		return p, fmt.Errorf("%w: version %d (this software reads %d)", ErrVersion, p.V, Version)
 	}
