@@ -1,0 +1,48 @@
+# fieldseal: `make run` to try it, `make test` to test it. See README.md.
+SHELL := /bin/sh
+export CGO_ENABLED = 0
+GO ?= go
+BIN = bin
+COMMANDS = fieldseal fieldkit custody-verify
+OUT = .ci/out
+
+.PHONY: all build run demo test check bench generate install-test clean $(COMMANDS)
+
+all: build
+
+build: $(COMMANDS)
+
+$(COMMANDS):
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -o $(BIN)/$@ ./cmd/$@
+
+# Builds, plays the demonstration field day, and leaves the server running.
+run: build
+	@testdata/fieldday/play.sh --keep-serving .demo
+
+# The same, but ends after the bundle is verified; its exit status is the verdict.
+demo: build
+	@testdata/fieldday/play.sh .demo
+
+# Installs what the tests need beside Go (PostgreSQL from Debian), then runs all of them.
+test: install-test build
+	@mkdir -p $(OUT)
+	FIELDSEAL_REQUIRE_POSTGRES=1 $(GO) tool gotestsum --format pkgname --hide-summary skipped --jsonfile $(OUT)/tests.json -- -timeout 20m ./...
+
+install-test:
+	@.ci/install
+
+# Format, vet, linters, generated files, rules of the rooms.
+check:
+	@.ci/check
+
+# The figures of the product's speed, each with the machine's raw limit beside it.
+bench:
+	@.ci/bench
+
+# Makes every generated file anew.
+generate:
+	$(GO) generate ./...
+
+clean:
+	rm -rf $(BIN) .demo $(OUT)
