@@ -1,0 +1,171 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"time"
+)
+
+// Append implements Store.
+func (f *Files) Append(ctx context.Context, id UploadID, offset int64, body io.Reader, sum *Digest) (int64, error) {
+	a, err := f.acquire(id)
+	if err != nil {
+		return 0, err
+	}
+	l, err := f.load(ctx, a)
+	switch {
+	case err != nil:
+	case l.State != Open:
+		err = &StateError{ID: id, State: l.State}
+	case offset != l.Offset:
+		err = &OffsetError{Have: l.Offset, Asked: offset}
+	default:
+		err = f.receive(ctx, a, &l, body, sum)
+	}
+	return l.Offset, errors.Join(err, f.release(a))
+}
+
+// receive runs the pipeline: this goroutine reads the body, one writes, one
+// hashes. l.Offset and a.durable move only when data and slot are flushed.
+func (f *Files) receive(ctx context.Context, a *activity, l *loaded, body io.Reader, sum *Digest) (err error) {
+	data, err := f.fs.OpenFile(f.path(l.where, l.ID.String(), dataName), os.O_RDWR)
+	if err != nil {
+		return fmt.Errorf("append to upload %s: %w", l.ID, err)
+	}
+	s := &sink{f: f, a: a, l: l, data: data, at: l.Offset, flushed: time.Now()}
+	if sum != nil {
+		s.chunk = sha256.New()
+	}
+	source, err := s.run(ctx, body)
+	if err == nil && sum != nil && source == nil {
+		if got := Digest(s.chunk.Sum(nil)); got != *sum {
+			err = &ChecksumError{Wanted: *sum, Got: got, Offset: l.Offset}
+		}
+	}
+	if err == nil && s.at > l.Offset && (sum == nil || source == nil) {
+		err = s.flush()
+	}
+	if s.at > l.Offset && err != nil {
+		// What was written is not acknowledged, and after a failed flush the
+		// kernel may show bytes that are not on the disk: load cuts them away
+		// before anything is acknowledged again.
+		f.trust(l.ID, 0)
+	}
+	if cerr := data.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil && source != nil {
+		return &SourceError{Offset: l.Offset, Err: source}
+	}
+	var wrong *ChecksumError
+	if err != nil && !errors.As(err, &wrong) {
+		return fmt.Errorf("append to upload %s: %w", l.ID, full(err))
+	}
+	return err
+}
+
+// sink is where an Append's bytes go.
+type sink struct {
+	f       *Files
+	a       *activity
+	l       *loaded
+	data    file
+	chunk   hash.Hash // of this chunk alone; nil without a checksum
+	at      int64     // where the next buffer is written
+	flushed time.Time // when the last checkpoint was
+}
+
+// run reads body to its end, to the promised length, or until something fails.
+// source is the body's failure, err the store's. Both workers have ended when it
+// returns.
+func (s *sink) run(ctx context.Context, body io.Reader) (source, err error) {
+	left := s.l.Length - s.at
+	set, giveBack := s.f.buffers.borrow(left)
+	defer giveBack()
+	free := make(chan []byte, len(set))
+	for _, b := range set {
+		free <- b
+	}
+	filled := make(chan []byte) // to the writer
+	result := make(chan error, 1)
+	go func() { result <- s.write(filled, free) }()
+	for left > 0 && source == nil {
+		buf, ok := <-free
+		if !ok {
+			break // the writer failed
+		}
+		size := min(left, int64(cap(buf)))
+		n, rerr := fill(ctx, body, buf[:size], s.f.checkpoint)
+		left -= int64(n)
+		filled <- buf[:n]
+		if rerr == io.EOF {
+			break
+		}
+		source = rerr
+	}
+	close(filled)
+	return source, <-result
+}
+
+// write takes filled buffers in order, has each hashed while it writes it, and
+// puts it back into free. After a failure it closes free and goes on taking.
+func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
+	toHash, hashed := make(chan []byte), make(chan struct{})
+	go func() {
+		for b := range toHash {
+			s.l.hash.Write(b)
+			if s.chunk != nil {
+				s.chunk.Write(b)
+			}
+			hashed <- struct{}{}
+		}
+	}()
+	defer close(toHash)
+	for b := range filled {
+		if err != nil {
+			continue
+		}
+		toHash <- b
+		_, err = s.data.WriteAt(b, s.at)
+		<-hashed
+		if err == nil {
+			s.at += int64(len(b))
+			err = s.checkpoint()
+		}
+		if err != nil {
+			close(free)
+			continue
+		}
+		free <- b[:cap(b)]
+	}
+	return err
+}
+
+// checkpoint flushes when it is time; never inside a chunk with a checksum,
+// which may still turn out to be discarded.
+func (s *sink) checkpoint() error {
+	if s.chunk != nil || time.Since(s.flushed) < s.f.checkpoint {
+		return nil
+	}
+	return s.flush()
+}
+
+// flush makes what was written durable and acknowledges it.
+func (s *sink) flush() error {
+	if err := s.data.Sync(); err != nil {
+		return err
+	}
+	next := *s.l
+	next.Offset = s.at
+	if err := s.f.acknowledge(s.a, &next); err != nil {
+		return err
+	}
+	*s.l = next
+	s.flushed = time.Now()
+	return nil
+}

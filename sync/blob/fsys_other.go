@@ -1,0 +1,11 @@
+//go:build !linux
+
+package blob
+
+import "os"
+
+func syncData(f *os.File) error { return f.Sync() }
+
+// lockFile relies on the lock inside the process: on these systems one store
+// directory belongs to one process.
+func lockFile(*os.File) error { return nil }
