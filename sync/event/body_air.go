@@ -163,6 +163,9 @@ func (b *AirSegment) Check(c *Checker) {
 			c.fault("figures: channel and counts are never negative")
 		}
 	}
+	for _, w := range b.Warnings {
+		c.text(w.Code, "warnings.code")
+	}
 }
 
 // AirEnded closes a series.

@@ -237,6 +237,7 @@ type RulePack struct {
 func (b *RulePack) Check(c *Checker) {
 	c.text(b.Pack, "pack")
 	c.text(b.Version, "version")
+	c.text(b.Jurisdiction, "jurisdiction")
 	c.day(b.Effective, "effective")
 	c.need(!b.SHA256.IsZero(), "sha256")
 	c.need(b.Content != "", "content")

@@ -3,6 +3,7 @@ package event
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 
 	"fieldseal/sync/decimal"
 
@@ -75,6 +76,9 @@ func (t *Terms) Check(c *Checker) {
 func ParseTerms(text string) (Terms, error) {
 	var t Terms
 	if err := json.Unmarshal([]byte(text), &t, json.RejectUnknownMembers(true)); err != nil {
+		return t, fmt.Errorf("%w: terms: %w", ErrMalformed, err)
+	}
+	if err := missing([]byte(text), reflect.TypeFor[Terms]()); err != nil {
 		return t, fmt.Errorf("%w: terms: %w", ErrMalformed, err)
 	}
 	var c Checker
@@ -250,6 +254,9 @@ func (b *ItemDisposed) Check(c *Checker) {
 	word(c, b.HoldChecked, "hold_checked")
 	c.text(b.Method, "method")
 	c.stamp(b.At, "at")
+	if b.Left != nil {
+		c.text(b.Left.Unit, "left.unit")
+	}
 }
 
 // DossierDocument is one document of a transfer dossier.
@@ -281,6 +288,7 @@ func (b *DossierStepTaken) Check(c *Checker) {
 	c.day(b.PayDue, "pay_due")
 	for _, d := range b.Documents {
 		c.text(d.Kind, "documents.kind")
+		c.text(d.Title, "documents.title")
 		word(c, d.Present, "documents.present")
 	}
 }
@@ -314,7 +322,7 @@ type QuarantineSettled struct {
 
 // Check reports every fault.
 func (b *QuarantineSettled) Check(c *Checker) {
-	c.positive(b.Index, "index")
+	c.positive(b.Index-1, "index minus one (entry 0 is the authority's genesis)")
 	word(c, b.Resolution, "resolution")
 	c.text(b.Reason, "reason")
 }

@@ -146,6 +146,9 @@ func (b *SiteRecorded) Check(c *Checker) {
 	for _, o := range b.Outline {
 		c.place(&Place{LatE7: o[0], LonE7: o[1], Datum: b.Centre.Datum, Source: "map"}, "outline")
 	}
+	for _, o := range b.Officers {
+		c.text(o.Name, "officers.name")
+	}
 	b.Party.check(c, "party")
 	b.Witness.check(c, "witness")
 	c.stamp(b.Start, "start")

@@ -97,6 +97,7 @@ func (b *SampleCollected) Check(c *Checker) {
 	}
 	for _, p := range b.Parameters {
 		c.text(p.Name, "parameters.name")
+		c.text(p.Unit, "parameters.unit")
 	}
 	b.Party.check(c, "party")
 	b.Witness.check(c, "witness")

@@ -165,6 +165,25 @@ func (s Stamp) At() (time.Time, error) {
 	return t, nil
 }
 
+// UnmarshalText keeps the text. An empty one is refused: a time that is not known is left out.
+func (s *Stamp) UnmarshalText(text []byte) error {
+	*s = Stamp(text)
+	return notEmpty(text, "a time")
+}
+
+// UnmarshalText keeps the text. An empty one is refused: a day that is not known is left out.
+func (d *Date) UnmarshalText(text []byte) error {
+	*d = Date(text)
+	return notEmpty(text, "a day")
+}
+
+func notEmpty(text []byte, what string) error {
+	if len(text) == 0 {
+		return fmt.Errorf("%w: %s is empty; leave it out where it is not known", ErrText, what)
+	}
+	return nil
+}
+
 // Time is At for a stamp that has been validated; the zero time where it is empty or malformed.
 func (s Stamp) Time() time.Time {
 	t, err := s.At()

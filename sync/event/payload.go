@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -135,6 +136,9 @@ func Parse(data []byte) (Payload, error) {
 	}
 	if _, ok := specs[p.Type]; !ok {
 		return p, fmt.Errorf("%w: %q", ErrUnknownType, clip([]byte(p.Type)))
+	}
+	if err := missing(data, reflect.TypeFor[Payload]()); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if err := p.validate(); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrInvalid, err)

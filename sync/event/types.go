@@ -176,6 +176,9 @@ func ParseBody(t Type, data []byte) (Body, error) {
 	if err := json.Unmarshal(data, b, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("%w: %s body: %w", ErrMalformed, t, err)
 	}
+	if err := missing(data, s.body); err != nil {
+		return nil, fmt.Errorf("%w: %s body: %w", ErrMalformed, t, err)
+	}
 	var c Checker
 	b.Check(&c)
 	if err := c.Err(); err != nil {
@@ -268,11 +271,5 @@ func (c *Checker) positive(n int64, name string) {
 func word[W Word](c *Checker, w W, name string) {
 	if err := oneOf(w, name); err != nil {
 		c.fault("%w", err)
-	}
-}
-
-func maybeWord[W Word](c *Checker, w W, name string) {
-	if w != "" {
-		word(c, w, name)
 	}
 }
