@@ -13,11 +13,10 @@
 //	     0       1  version, 1
 //	     1       1  kind: 1 accepted event, 2 quarantined bytes, 3 media arrival,
 //	                4 enrolment, 5 revocation, 6 grant, 7 predecessor checkpoint,
-//	                8 other record of the authority
-//	     2      32  event id (2: SHA-256 of the received line, 3: of the file,
-//	                7: of the exact signed note); never zero
-//	    34      32  digest of the signatures, or zero; never zero in kind 1
-//	    66      32  key id, or zero; never zero in kind 1
+//	                8 other event of the authority
+//	     2      32  event id, in kind 2 the SHA-256 of the received line; never zero
+//	    34      32  digest of the event's signatures; zero only in kind 2, if unknown
+//	    66      32  id of the key that sealed it; zero only in kind 2, if unknown
 //	    98       8  received-at: microseconds since 1970 UTC, big-endian, positive
 //
 // The leaf hash is SHA-256(0x00 || the 106 bytes), an interior node is
@@ -52,14 +51,14 @@
 //
 //	ledger.example/agency-a+a6435ea3+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4
 //
-// the log of the leaf above and, a microsecond later, the arrival of a file
-// whose bytes are "photo", has the checkpoint
+// the log of the leaf above and, a microsecond later, a quarantined line
+// "noise" of nobody known, has the checkpoint
 //
 //	ledger.example/agency-a
 //	2
-//	8QpP8IUIzxJRPL+Nxd/+UPHZuxGZZXJzo6em0iScduY=
+//	brtfG5cyC6i9rxj9mLs7LJ4Zjks/4Pt6OgU4LQlTUus=
 //
-//	— ledger.example/agency-a pkNeozCTaUc21LWVxHXC6tGmmX42ug7WqYTSZBO22FMKtcW8h7BpX7rVsC7bGNlXpHR/OW3NcaVQyJ0Oll2526EoRw0=
+//	— ledger.example/agency-a pkNeoxJiqoLM7Q/gjsnVoi9B9BvLH5ulfSvWSJFShFhX2TU+dAAQQfEBsWKcz2OdPQxiNaZLNRDuM3aT1YjSfIERpA8=
 //
 // # Proof and consistency files
 //
@@ -70,7 +69,7 @@
 //	c2sp.org/tlog-proof@v1
 //	extra AQG44fgL1wrgeEx4VaRRcxt0X922d0nSP2N76QgrdelXWxovwm3H6loqR0i3yyse8ZPZarLJn5MJL2nmMHWyjRJ4LHDhK3oGRvkiefQnx7OOczTY5Tic/xZ6HcMOc/gmtoMABkde9kzzRg==
 //	index 0
-//	8OPsjfUdEEvP+B+zBAfTGoc2n0BzR77NgWEIB/LHDZw=
+//	LtZvOqk5meSNtSG64a24og7TrgyXpQxO1UPlkwnjnL8=
 //
 // That one checkpoint's tree is the beginning of another's is shown by lines of
 // our own, each ended by a newline: a header, the two sizes in decimal, and the
@@ -80,7 +79,7 @@
 //	fieldseal-consistency@v1
 //	old 1
 //	new 2
-//	8OPsjfUdEEvP+B+zBAfTGoc2n0BzR77NgWEIB/LHDZw=
+//	LtZvOqk5meSNtSG64a24og7TrgyXpQxO1UPlkwnjnL8=
 //
 // # Canonical form
 //

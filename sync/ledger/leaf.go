@@ -38,12 +38,12 @@ type Kind uint8
 const (
 	KindEvent       Kind = 1 // an accepted event
 	KindQuarantine  Kind = 2 // bytes received and kept, but not accepted
-	KindMedia       Kind = 3 // the arrival of a media file, complete and with the right digest
-	KindEnrolment   Kind = 4 // the enrolment of a key
-	KindRevocation  Kind = 5 // the revocation of a key
-	KindGrant       Kind = 6 // access to a case given or withdrawn
-	KindPredecessor Kind = 7 // the last checkpoint of the log that this one continues
-	KindAuthority   Kind = 8 // any other record of the authority
+	KindMedia       Kind = 3 // the event that records the arrival of a media file
+	KindEnrolment   Kind = 4 // the event that enrols a key
+	KindRevocation  Kind = 5 // the event that revokes one
+	KindGrant       Kind = 6 // the event that gives or withdraws access to a case
+	KindPredecessor Kind = 7 // the event that carries the last checkpoint of the log that this one continues
+	KindAuthority   Kind = 8 // any other event of the authority
 )
 
 var kindNames = [...]string{
@@ -61,8 +61,8 @@ func (k Kind) String() string {
 
 func (k Kind) valid() bool { return k >= KindEvent && k <= KindAuthority }
 
-// EventID is what a leaf is about: the id of the sealed event, or the SHA-256
-// that stands in its place (see [Leaf]).
+// EventID is what a leaf is about: the id of a sealed event, or of a received
+// line its SHA-256 (see [Leaf]).
 type EventID [32]byte
 
 // SignatureDigest is the SHA-256 over an event's signatures in low-S form.
@@ -81,12 +81,11 @@ func (m Micros) Time() time.Time { return time.UnixMicro(int64(m)).UTC() }
 // and may be published.
 type Leaf struct {
 	Kind Kind
-	// Event is never zero. For KindQuarantine it is the SHA-256 of the received
-	// line, for KindMedia the SHA-256 of the file, for KindPredecessor the
-	// SHA-256 of the exact signed note, otherwise the id of the sealed event.
+	// Event is the id of the sealed event; for KindQuarantine it is the SHA-256
+	// of the received line. It is never zero.
 	Event EventID
-	// Signature and Key are never zero in a KindEvent leaf; in the other kinds
-	// each is zero where there is none or it is unknown.
+	// Signature and Key are those of the event. In a KindQuarantine leaf, and in
+	// no other, each may be zero: unknown.
 	Signature SignatureDigest
 	Key       KeyID
 	// Received is the server's clock when the bytes arrived: after 1970, at most MaxMicros.
@@ -100,10 +99,10 @@ func (l *Leaf) Validate() error {
 		return fmt.Errorf("%w: %v is not one of the kinds 1 to 8", ErrLeaf, l.Kind)
 	case l.Event == EventID{}:
 		return fmt.Errorf("%w: the event id of a leaf of kind %v is zero", ErrLeaf, l.Kind)
-	case l.Kind == KindEvent && l.Signature == SignatureDigest{}:
-		return fmt.Errorf("%w: accepted event %x has no signature digest", ErrLeaf, l.Event)
-	case l.Kind == KindEvent && l.Key == KeyID{}:
-		return fmt.Errorf("%w: accepted event %x has no key id", ErrLeaf, l.Event)
+	case l.Kind != KindQuarantine && l.Signature == SignatureDigest{}:
+		return fmt.Errorf("%w: event %x of kind %v has no signature digest", ErrLeaf, l.Event, l.Kind)
+	case l.Kind != KindQuarantine && l.Key == KeyID{}:
+		return fmt.Errorf("%w: event %x of kind %v has no key id", ErrLeaf, l.Event, l.Kind)
 	case l.Received <= 0 || l.Received > MaxMicros:
 		return fmt.Errorf("%w: received-at %d µs is outside 1970 to 9999; check the server's clock", ErrLeaf, l.Received)
 	}

@@ -41,8 +41,8 @@ func TestPackageCommentExample(t *testing.T) {
 	for _, part := range [][]byte{b[:2], b[2:34], b[34:66], b[66:98], b[98:]} {
 		says(hex.EncodeToString(part))
 	}
-	photo := Leaf{Kind: KindMedia, Event: sha256.Sum256([]byte("photo")), Received: leaf.Received + 1}
-	h1, h2 := must(leaf.Hash()), must(photo.Hash())
+	noise := Leaf{Kind: KindQuarantine, Event: sha256.Sum256([]byte("noise")), Received: leaf.Received + 1}
+	h1, h2 := must(leaf.Hash()), must(noise.Hash())
 	says(h1.String())
 
 	seed, _ := hex.DecodeString("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
@@ -91,7 +91,9 @@ func drawLeaf(t *rapid.T) Leaf {
 		Received:  Micros(rapid.Int64Range(1, int64(MaxMicros)).Draw(t, "received")),
 	}
 	l.Event[0] |= 1
-	if l.Kind == KindEvent {
+	if l.Kind == KindQuarantine && rapid.Bool().Draw(t, "unknown") {
+		l.Signature, l.Key = SignatureDigest{}, KeyID{}
+	} else {
 		l.Signature[0] |= 1
 		l.Key[0] |= 1
 	}
@@ -108,6 +110,8 @@ func TestLeafRefused(t *testing.T) {
 		"no event":          func(l *Leaf) { l.Event = EventID{} },
 		"no signature":      func(l *Leaf) { l.Signature = SignatureDigest{} },
 		"no key":            func(l *Leaf) { l.Key = KeyID{} },
+		"media, no key":     func(l *Leaf) { l.Kind, l.Key = KindMedia, KeyID{} },
+		"grant, unsigned":   func(l *Leaf) { l.Kind, l.Signature = KindGrant, SignatureDigest{} },
 		"received at 1970":  func(l *Leaf) { l.Received = 0 },
 		"received before":   func(l *Leaf) { l.Received = -1 },
 		"received too late": func(l *Leaf) { l.Received = MaxMicros + 1 },
