@@ -49,29 +49,6 @@ type RulesInfo struct {
 	Effective    event.Date `json:"effective"`
 }
 
-// Basis says what a bound of an Interval rests on.
-type Basis struct {
-	// Kind is "checkpoint" (cosigned), "token" (RFC 3161), "log" (the ledger's own word) or empty: nothing.
-	Kind string `json:"kind,omitzero"`
-	// Size is the checkpoint's size.
-	Size int64 `json:"size,omitzero"`
-	// Via is the event of the same chain that the bound is inherited from; absent where it is the event's own.
-	Via event.ID `json:"via,omitzero"`
-}
-
-// Interval is when an event was sealed, as far as it is proven. A zero time is no bound.
-type Interval struct {
-	Claimed     time.Time `json:"claimed"`
-	NotBefore   time.Time `json:"not_before,omitzero"`
-	NotBeforeBy Basis     `json:"not_before_by,omitzero"`
-	NotAfter    time.Time `json:"not_after,omitzero"`
-	NotAfterBy  Basis     `json:"not_after_by,omitzero"`
-	// Estimated is the claimed time corrected by the clock offset observed at a sync.
-	Estimated time.Time `json:"estimated,omitzero"`
-	// Width is NotAfter less NotBefore, 0 where a bound is missing.
-	Width time.Duration `json:"width_ns,omitzero,format:nano"`
-}
-
 // ItemKind says whether an item is a thing or a file.
 type ItemKind string
 
@@ -349,18 +326,4 @@ type ChangeInfo struct {
 	Path string `json:"path"`
 	Old  string `json:"old,omitzero"`
 	New  string `json:"new,omitzero"`
-}
-
-// Series is one series of air readings.
-type Series struct {
-	Series     event.UUID `json:"series"`
-	Instrument event.UUID `json:"instrument"`
-	Segments   int64      `json:"segments"`
-	Rows       int64      `json:"rows"`
-}
-
-// Quantity is how much waste was recorded of a party, by tier.
-type Quantity struct {
-	Party event.UUID `json:"party,omitzero"`
-	Tier  event.Tier `json:"tier"`
 }

@@ -43,6 +43,7 @@ type view struct {
 	people   people
 	amending []*amendment
 	chains   chains
+	circles  []tiedPair
 	record   *Record
 }
 

@@ -1,0 +1,4 @@
+package custody
+
+// Series is one series of air readings.
+type Series struct{}
