@@ -8,3 +8,11 @@ func TestEmptyCaseHasNoDefects(t *testing.T) {
 		t.Errorf("an empty case: %+v", r)
 	}
 }
+
+// TestPlainStoryHasNoDefect is the other side of every test that finds one.
+func TestPlainStoryHasNoDefect(t *testing.T) {
+	sc := play(t, plot{})
+	if r := sc.judge(); len(r.Defects) != 0 {
+		t.Errorf("the plain story has defects:\n%s", told(r))
+	}
+}
