@@ -22,6 +22,7 @@ type Pack struct {
 	Lab          Lab               `json:"lab"`
 	Units        []UnitSet         `json:"units"`
 	Air          Air               `json:"air"`
+	Series       Series            `json:"series"`
 	Position     Position          `json:"position"`
 	Clock        Clock             `json:"clock"`
 	Photo        Photo             `json:"photo"`
@@ -227,6 +228,8 @@ type Clock struct {
 	LateSync Span `json:"late_sync"`
 	// Width is the widest interval of proof that needs no word.
 	Width Span `json:"width"`
+	// RevocationWindow is how long before a key's revocation its events need a word.
+	RevocationWindow Span `json:"revocation_window"`
 }
 
 // Photo holds the rules for pictures.
