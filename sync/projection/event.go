@@ -1,0 +1,110 @@
+package projection
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"fieldseal/sync/event"
+	"fieldseal/sync/store"
+)
+
+// metaIDs is the meta value up to which event_ids is complete.
+const metaIDs = "event_ids"
+
+// EventByID finds an event by its id. It looks into event_ids first and then
+// through the events that are not in it yet (see IndexIDs), so its answer is
+// right however far that index has come.
+func EventByID(tx *store.Tx, id event.ID) (r store.EventRow, found bool, err error) {
+	rows, err := all(tx, store.ScanEvent, "SELECT "+store.EventColumns+" FROM events WHERE idx IN (SELECT idx FROM event_ids WHERE prefix = $1) ORDER BY idx", prefixOf(id))
+	if err != nil {
+		return r, false, err
+	}
+	for _, row := range rows {
+		if row.ID == id {
+			return row, true, nil
+		}
+	}
+	from, err := indexedIDs(tx)
+	if err != nil {
+		return r, false, err
+	}
+	return one(tx, store.ScanEvent, "SELECT "+store.EventColumns+" FROM events WHERE idx >= $1 AND id = $2 ORDER BY idx LIMIT 1", from, id[:])
+}
+
+func prefixOf(id event.ID) int64 { return int64(binary.BigEndian.Uint64(id[:8])) }
+
+func indexedIDs(tx *store.Tx) (from int64, err error) {
+	text, err := tx.Meta(metaIDs)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// UnindexedIDs counts the log entries that event_ids does not cover yet.
+func UnindexedIDs(tx *store.Tx) (int64, error) {
+	from, err := indexedIDs(tx)
+	if err != nil {
+		return 0, err
+	}
+	c, _, err := tx.LastCheckpoint()
+	return max(c.Size-from, 0), err
+}
+
+// IndexIDs brings at most limit more log entries into event_ids. Entered in the
+// order of their prefixes, many at once, they cost a fraction of what a random
+// insert with each event would.
+func IndexIDs(tx *store.Tx, limit int64) error {
+	from, err := indexedIDs(tx)
+	if err != nil {
+		return err
+	}
+	c, _, err := tx.LastCheckpoint()
+	if err != nil {
+		return err
+	}
+	to := min(c.Size, from+limit)
+	if to <= from {
+		return nil
+	}
+	if err := indexIDs(tx, from, to); err != nil {
+		return err
+	}
+	return tx.SetMeta(metaIDs, strconv.FormatInt(to, 10))
+}
+
+func indexIDs(tx *store.Tx, from, to int64) error {
+	type entry struct{ prefix, idx int64 }
+	var list []entry
+	err := tx.Each("SELECT id, idx FROM events WHERE idx >= $1 AND idx < $2", store.Args(from, to), func(scan func(...any) error) error {
+		var id event.ID
+		var e entry
+		if err := scan(store.Into(&id), &e.idx); err != nil {
+			return err
+		}
+		e.prefix = prefixOf(id)
+		list = append(list, e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(a, b entry) int { return cmp.Or(cmp.Compare(a.prefix, b.prefix), cmp.Compare(a.idx, b.idx)) })
+	args := make([]any, 0, 2*len(list))
+	for _, e := range list {
+		args = append(args, e.prefix, e.idx)
+	}
+	return tx.Insert("INSERT INTO event_ids (prefix, idx)", 2, "ON CONFLICT (prefix, idx) DO NOTHING", args)
+}
+
+// EventBySeq finds a device's event by its number.
+func EventBySeq(tx *store.Tx, dev, seq int64) (r store.EventRow, found bool, err error) {
+	return one(tx, store.ScanEvent, "SELECT "+store.EventColumns+" FROM events WHERE dev = $1 AND seq = $2", dev, seq)
+}
+
+// EventByUUID finds an event by its own UUID.
+func EventByUUID(tx *store.Tx, id event.UUID) (r store.EventRow, found bool, err error) {
+	return one(tx, store.ScanEvent, "SELECT "+store.EventColumns+" FROM events WHERE uuid = $1", id[:])
+}
