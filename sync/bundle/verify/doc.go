@@ -1,0 +1,49 @@
+// Package verify reads a court bundle and judges it. It needs the file alone: no
+// server, no network, no database, and nothing of this product but the
+// packages that define events, seals, the ledger's format and the rules of
+// custody. It builds for js/wasm as it is.
+//
+// # Verdicts
+//
+//   - authentic: everything in the file is as devices sealed it, as the ledger
+//     received it and as the authority signed the bundle, and the rules of
+//     custody find no defect.
+//   - authentic with defects: the same, but the rules of custody find defects.
+//     Each is in the record with its weight, its explanation and what would cure it.
+//   - not authentic: something is not what it claims to be. Every failure says
+//     which check it belongs to, in which file, at which ledger index and event.
+//
+// A file that is no bundle at all, or cannot be read, gives an error that wraps
+// ErrUnreadable and no verdict.
+//
+// # Checks
+//
+//	container    the ZIP file is built in the one form that a bundle has
+//	files        every file is announced in the manifest, none is missing or extra, digests and sizes agree
+//	bag          the BagIt tag files agree with the manifest
+//	manifest     the manifest is well formed and signed by the authority
+//	authority    the genesis is sealed by the key that it states, and the manifest repeats it truly
+//	trust        the authority or the ledger is one that the reader trusts, where the reader said which
+//	checkpoint   the checkpoint is signed by the ledger's key
+//	tiles        the tiles lead to the checkpoint's root
+//	leaves       every leaf is in its place in the tiles, and is the leaf of its event
+//	signatures   every event is sealed by the key that its device was enrolled with
+//	enrolments   every enrolment is the authority's and precedes the device's events, whose chain starts from it
+//	revocations  no event was accepted after its key was revoked
+//	chains       every event is tied to its predecessor; every hole is accounted for
+//	seen         every checkpoint that a device embedded is a beginning of this ledger
+//	quarantine   every line in quarantine is what the ledger received
+//	media        every file that an event names is there with its digest, or its absence is stated
+//	disclosure   what is shown and hidden is as the manifest counts it
+//	rules        the rule pack is the one that the manifest names
+//
+// A check that was not reached because an earlier one failed says so. A pass
+// never means more than Verdict.Limits allows; these are part of every verdict.
+//
+// # Cost
+//
+// Signatures are checked on all cores and dominate; all else costs about a
+// third of that. Events, leaves, tiles and media are streamed. What stays in
+// memory is what custody is judged by, about 2 kB for each shown event, and
+// about 100 bytes for each other leaf and each file; nothing grows with media.
+package verify
