@@ -50,12 +50,8 @@ func (f *Files) receive(ctx context.Context, a *activity, l *loaded, body io.Rea
 	if err == nil && s.at > l.Offset && (sum == nil || source == nil) {
 		err = s.flush()
 	}
-	if s.at > l.Offset && err != nil {
-		// What was written is not acknowledged, and after a failed flush the
-		// kernel may show bytes that are not on the disk: load cuts them away
-		// before anything is acknowledged again.
-		f.trust(l.ID, 0)
-	}
+	// What was written and not acknowledged stays behind: after a failed flush the
+	// kernel may show bytes that are not on the disk. The next load cuts it off.
 	if cerr := data.Close(); err == nil {
 		err = cerr
 	}

@@ -100,8 +100,9 @@ type Store interface {
 	// *DamagedError, ErrFull.
 	Append(ctx context.Context, id UploadID, offset int64, body io.Reader, sum *Digest) (int64, error)
 
-	// Upload describes an upload; its Offset is what is durable now, also while
-	// an Append runs. Errors: ErrUnknown, *DamagedError; ErrLocked in the moment
+	// Upload describes an upload. While it is Open, its Offset is what is durable
+	// now, also while an Append runs; that it has ended is for Finish to
+	// acknowledge. Errors: ErrUnknown, *DamagedError; ErrLocked in the moment
 	// in which another caller first takes the upload.
 	Upload(ctx context.Context, id UploadID) (Upload, error)
 

@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
+type bufferSet [buffersPerAppend][]byte
+
 // bufferPool lends sets of buffers to Appends: big ones to the first bigAppends
 // at a time, small ones to the rest.
 type bufferPool struct {
-	big   chan [][]byte // sets not in use; a nil set is yet to be made
+	big   chan *bufferSet // sets not in use; a nil set is yet to be made
 	small sync.Pool
 }
 
 func newBufferPool() *bufferPool {
-	p := &bufferPool{big: make(chan [][]byte, bigAppends)}
+	p := &bufferPool{big: make(chan *bufferSet, bigAppends)}
 	for range bigAppends {
 		p.big <- nil
 	}
@@ -23,8 +25,8 @@ func newBufferPool() *bufferPool {
 	return p
 }
 
-func newBuffers(size int) [][]byte {
-	set := make([][]byte, buffersPerAppend)
+func newBuffers(size int) *bufferSet {
+	set := new(bufferSet)
 	for i := range set {
 		set[i] = make([]byte, size)
 	}
@@ -33,7 +35,7 @@ func newBuffers(size int) [][]byte {
 
 // borrow returns a set and the function that gives it back. want is the most
 // bytes that can come: what fits a small set leaves the big ones to others.
-func (p *bufferPool) borrow(want int64) ([][]byte, func()) {
+func (p *bufferPool) borrow(want int64) (*bufferSet, func()) {
 	if want > smallBuffer {
 		select {
 		case set := <-p.big:
@@ -44,7 +46,7 @@ func (p *bufferPool) borrow(want int64) ([][]byte, func()) {
 		default:
 		}
 	}
-	set := p.small.Get().([][]byte)
+	set := p.small.Get().(*bufferSet)
 	return set, func() { p.small.Put(set) }
 }
 

@@ -108,7 +108,7 @@ func (f *Files) layOut() error {
 	format := f.path("FORMAT")
 	switch text, err := f.readAll(format, int64(len(formatText))+1); {
 	case err == nil && string(text) == formatText:
-		return nil
+		return f.fs.SyncDir(f.dir) // the call that made it may have failed just there
 	case err == nil && len(text) > 0:
 		return fmt.Errorf("%w: FORMAT says %q", ErrFormat, text)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -138,7 +138,7 @@ func (f *Files) layOut() error {
 			return err
 		}
 	}
-	for _, dir := range []string{f.path(contentDir), f.dir} {
+	for _, dir := range []string{filepath.Dir(filepath.Clean(f.dir)), f.path(contentDir), f.dir} {
 		if err := f.fs.SyncDir(dir); err != nil {
 			return err
 		}
@@ -146,12 +146,7 @@ func (f *Files) layOut() error {
 	if err := f.writeFile(format, []byte(formatText)); err != nil {
 		return err
 	}
-	for _, dir := range []string{f.dir, filepath.Dir(filepath.Clean(f.dir))} {
-		if err := f.fs.SyncDir(dir); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f.fs.SyncDir(f.dir)
 }
 
 func (f *Files) mkdir(name string) error {

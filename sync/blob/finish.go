@@ -38,9 +38,12 @@ func (f *Files) finish(l *loaded) error {
 	case l.State == Abandoned:
 		return &StateError{ID: l.ID, State: l.State}
 	case l.State == Quarantined:
+		// An earlier Finish may have failed after its rename.
+		if err := f.fs.SyncDir(f.path(quarantineDir)); err != nil {
+			return err
+		}
 		return &MismatchError{Wanted: l.Wanted, Got: l.Got, Size: l.Offset}
 	case l.State == Arrived:
-		// An earlier Finish may have failed after its rename.
 		return f.fs.SyncDir(filepath.Dir(f.contentPath(l.Wanted)))
 	case l.Offset != l.Length:
 		return &OffsetError{Have: l.Offset, Asked: l.Length}

@@ -258,14 +258,14 @@ func rehash(ctx context.Context, h hash.Hash, data file, n int64) error {
 }
 
 // acknowledge writes l's offset and hash state to its next slot and flushes it.
-// The data must be durable already. After a failure the slot counts as unknown.
+// The data must be durable already. A slot whose flush failed may be seen all the
+// same; it is not the trusted one, so the next load writes another after it.
 func (f *Files) acknowledge(a *activity, l *loaded) error {
 	state, err := l.hash.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
 		return err
 	}
 	s := slot{seq: l.seq + 1, offset: l.Offset, state: state}
-	f.trust(a.id, 0)
 	if _, err := a.lock.WriteAt(encodeSlot(s), s.at()); err != nil {
 		return err
 	}
