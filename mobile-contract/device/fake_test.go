@@ -30,7 +30,7 @@ const origin = "ledger.example/test"
 // fakeServer is a small server with a real log, real keys and real signatures, which
 // a test can make lie or fail. What an honest server does beyond that is not its matter.
 type fakeServer struct {
-	t    *testing.T
+	t    testing.TB
 	http *httptest.Server
 
 	mu        sync.Mutex
@@ -76,7 +76,7 @@ type fakeUpload struct {
 	size   int64
 }
 
-func newFake(t *testing.T) *fakeServer {
+func newFake(t testing.TB) *fakeServer {
 	t.Helper()
 	f := &fakeServer{t: t, index: map[event.ID]int{}, keys: map[event.UUID]seal.PublicKey{}, revoked: map[event.UUID]bool{},
 		nonces: map[string]bool{}, codes: map[string]wire.Enrolled{}, media: map[string][]byte{}, uploads: map[string]*fakeUpload{},
@@ -541,4 +541,12 @@ func checkChain(t *testing.T, s *Store) []Event {
 		head = v.ID()
 	}
 	return list
+}
+
+// enrolWithout enrols a store with a fake of its own that is then gone.
+func enrolWithout(t testing.TB, s *Store) {
+	t.Helper()
+	if _, err := s.Enrol(t.Context(), EnrolRequest{Client: newFake(t).client(), Code: "bench"}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -133,7 +133,11 @@ func (y *syncer) checkProof(cp *checkpoint, u *unproven, p *wire.InclusionProof)
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := leafOf(y.id, u)
+	l, err := ledgerLeaf(y.id, u)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := l.Hash()
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +157,9 @@ func (y *syncer) checkProof(cp *checkpoint, u *unproven, p *wire.InclusionProof)
 	return flat.Bytes(), nil
 }
 
-// leafOf computes the leaf that the ledger holds for an event: of an accepted one its
+// ledgerLeaf computes the leaf that the ledger holds for an event: of an accepted one its
 // id, key and signature; of a line in quarantine its SHA-256 alone.
-func leafOf(id *Identity, u *unproven) (ledger.Hash, error) {
+func ledgerLeaf(id *Identity, u *unproven) (ledger.Leaf, error) {
 	leaf := ledger.Leaf{Kind: ledger.Kind(u.kind), Received: ledger.Micros(u.receivedUS)}
 	want := ledger.KindEvent
 	if u.quarantined {
@@ -164,16 +168,16 @@ func leafOf(id *Identity, u *unproven) (ledger.Hash, error) {
 	} else {
 		v, refusal, err := seal.Verify(u.line, oneKey{id.Device, id.Key})
 		if err != nil {
-			return ledger.Hash{}, err
+			return leaf, err
 		}
 		if refusal != nil {
-			return ledger.Hash{}, fmt.Errorf("%w: event %d: %w", ErrCorrupt, u.seq, refusal)
+			return leaf, fmt.Errorf("%w: event %d: %w", ErrCorrupt, u.seq, refusal)
 		}
 		leaf.Event, leaf.Key = ledger.EventID(v.ID()), ledger.KeyID(v.Key())
 		leaf.Signature = ledger.SignatureDigest(v.SignatureDigest())
 	}
 	if leaf.Kind != want {
-		return ledger.Hash{}, fmt.Errorf("its receipt says that the entry is of kind %v", leaf.Kind)
+		return leaf, fmt.Errorf("its receipt says that the entry is of kind %v", leaf.Kind)
 	}
-	return leaf.Hash()
+	return leaf, nil
 }
