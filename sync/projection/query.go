@@ -1,0 +1,206 @@
+package projection
+
+import (
+	"fmt"
+
+	"fieldseal/sync/event"
+	"fieldseal/sync/store"
+)
+
+// CaseByN gives a case by the number that event rows carry.
+func CaseByN(tx *store.Tx, n int64) (c Case, found bool, err error) {
+	return one(tx, scanCase, "SELECT "+caseColumns+" FROM cases WHERE n = $1", n)
+}
+
+// EachChainID calls fn with the ids of a device's events 1 to last, in order.
+func EachChainID(tx *store.Tx, dev, last int64, fn func(event.ID) error) error {
+	return tx.Each("SELECT id FROM events WHERE dev = $1 AND seq <= $2 ORDER BY seq", store.Args(dev, last), func(scan func(...any) error) error {
+		var id event.ID
+		if err := scan(store.Into(&id)); err != nil {
+			return err
+		}
+		return fn(id)
+	})
+}
+
+// EachCaseEvent calls fn with a case's events in log order. fn runs no statement
+// of the same transaction.
+func EachCaseEvent(tx *store.Tx, id event.UUID, fn func(store.EventRow) error) error {
+	return tx.Each("SELECT "+store.EventColumns+" FROM events WHERE case_n = (SELECT n FROM cases WHERE id = $1) ORDER BY idx", store.Args(id[:]), eachEvent(fn))
+}
+
+// EachAuthorityEvent calls fn with the authority's events that belong to no case,
+// in log order: organisations, people, devices, files, label blocks, rule packs.
+func EachAuthorityEvent(tx *store.Tx, fn func(store.EventRow) error) error {
+	return tx.Each("SELECT "+store.EventColumns+" FROM events WHERE dev = $1 AND case_n = 0 ORDER BY idx", store.Args(int64(AuthorityNumber)), eachEvent(fn))
+}
+
+func eachEvent(fn func(store.EventRow) error) func(func(...any) error) error {
+	return func(scan func(...any) error) error {
+		r, err := store.ScanEvent(scan)
+		if err != nil {
+			return err
+		}
+		return fn(r)
+	}
+}
+
+// Page is a stretch of the log as one person may see it. Next is the place up to
+// which it is complete; More says that the log went on when it was read.
+type Page struct {
+	Events []store.EventRow
+	Next   int64
+	More   bool
+}
+
+// pageScan bounds the log entries that one page looks at.
+const pageScan = 5000
+
+// MaxPageBytes bounds the envelopes of one page.
+const MaxPageBytes = 8 << 20
+
+// Changes gives what a person may see after a log place, at most limit events:
+// the events of the cases that they may see, what the authority states about
+// organisations, people, devices, grants and rules, and the label blocks of the
+// device that asks. The genesis events of devices come with them, files' arrivals
+// of the person's cases too.
+//
+// A grant opens a case whose events lie behind the cursor already; a device that
+// sees a new grant of its person's reads the case from its beginning.
+func Changes(tx *store.Tx, person, device event.UUID, after, limit int64) (p Page, err error) {
+	p.Next = after
+	cases, err := CasesFor(tx, person)
+	if err != nil {
+		return p, err
+	}
+	mine := make(map[int64]bool, len(cases))
+	for _, c := range cases {
+		mine[c.N] = true
+	}
+	last, _, err := tx.LastCheckpoint()
+	if err != nil {
+		return p, err
+	}
+	end := min(after+1+pageScan, last.Size)
+	var bytes int
+	full := false
+	err = tx.Each("SELECT "+store.EventColumns+" FROM events WHERE idx > $1 AND idx < $2 ORDER BY idx", store.Args(after, end), func(scan func(...any) error) error {
+		if full {
+			return nil
+		}
+		r, err := store.ScanEvent(scan)
+		if err != nil {
+			return err
+		}
+		if concerns(r, mine) {
+			if int64(len(p.Events)) == limit || bytes+len(r.Line) > MaxPageBytes && bytes > 0 {
+				full = true
+				return nil
+			}
+			p.Events = append(p.Events, r)
+			bytes += len(r.Line)
+		}
+		p.Next = r.Index
+		return nil
+	})
+	if err != nil {
+		return p, err
+	}
+	if !full {
+		p.Next = max(end-1, after)
+	}
+	p.More = p.Next+1 < last.Size
+	return p, p.dropOthersLabels(tx, device)
+}
+
+func concerns(r store.EventRow, mine map[int64]bool) bool {
+	if r.Case != 0 {
+		return mine[r.Case]
+	}
+	switch r.Type {
+	case event.TypeMediaReceived, event.TypeMediaQuarantined, event.TypeClockObserved, event.TypeEventAmended, event.TypeQuarantineSettled:
+		return false // about files and matters that may be of other cases
+	}
+	return true
+}
+
+// dropOthersLabels leaves out the label blocks of other devices.
+func (p *Page) dropOthersLabels(tx *store.Tx, device event.UUID) error {
+	blocks, err := LabelBlocks(tx, device)
+	if err != nil {
+		return err
+	}
+	own := map[int64]bool{}
+	for _, b := range blocks {
+		own[b.Index] = true
+	}
+	kept := p.Events[:0]
+	for _, r := range p.Events {
+		if r.Type != event.TypeLabelBlock || own[r.Index] {
+			kept = append(kept, r)
+		}
+	}
+	p.Events = kept
+	return nil
+}
+
+// Quarantined is a line in quarantine with the device that delivered it and what
+// became of it; Resolution is empty while nobody has settled it.
+type Quarantined struct {
+	store.QuarantineRow
+	CarrierID  event.UUID
+	Resolution string
+	Reason     string
+}
+
+func quarantined(tx *store.Tx, rows []store.QuarantineRow) ([]Quarantined, error) {
+	list := make([]Quarantined, len(rows))
+	for i, r := range rows {
+		list[i].QuarantineRow = r
+		if r.Carrier != 0 {
+			d, found, err := DeviceByNumber(tx, r.Carrier)
+			if err != nil || !found {
+				return nil, fmt.Errorf("projection: the device that delivered entry %d has no row: %w", r.Index, err)
+			}
+			list[i].CarrierID = d.ID
+		}
+		_, err := tx.Get("SELECT resolution, reason FROM settled WHERE item = $1 ORDER BY idx DESC LIMIT 1", store.Args(r.Index), &list[i].Resolution, &list[i].Reason)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// QuarantineBefore lists what is in quarantine before a log place, newest first.
+func QuarantineBefore(tx *store.Tx, before, limit int64) ([]Quarantined, error) {
+	rows, err := all(tx, store.ScanQuarantine, "SELECT "+store.QuarantineColumns+" FROM quarantine WHERE idx < $1 ORDER BY idx DESC LIMIT $2", before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return quarantined(tx, rows)
+}
+
+// QuarantineEntry gives the line in quarantine at a log place.
+func QuarantineEntry(tx *store.Tx, index int64) (q Quarantined, found bool, err error) {
+	row, found, err := tx.QuarantineAt(index)
+	if err != nil || !found {
+		return q, false, err
+	}
+	list, err := quarantined(tx, []store.QuarantineRow{row})
+	if err != nil {
+		return q, false, err
+	}
+	return list[0], true, nil
+}
+
+// QuarantineOfCase lists the lines in quarantine that claim a case, in log order.
+func QuarantineOfCase(tx *store.Tx, id event.UUID) ([]store.QuarantineRow, error) {
+	return all(tx, store.ScanQuarantine, "SELECT "+store.QuarantineColumns+" FROM quarantine WHERE case_id = $1 ORDER BY idx", id[:])
+}
+
+// CountQuarantine counts the lines in quarantine that name a device.
+func CountQuarantine(tx *store.Tx, device event.UUID) (n int64, err error) {
+	_, err = tx.Get("SELECT count(*) FROM quarantine WHERE device = $1", store.Args(device[:]), &n)
+	return n, err
+}
