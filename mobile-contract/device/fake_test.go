@@ -52,8 +52,11 @@ type fakeServer struct {
 	skew      time.Duration
 	requests  map[string]int
 
-	// before may answer a request itself (true), or fail it.
+	hooks sync.Mutex
+	// before may answer a request itself (true), or fail it; beside is the same for
+	// a hook that waits for other requests.
 	before func(w http.ResponseWriter, r *http.Request) bool
+	beside func(w http.ResponseWriter, r *http.Request) bool
 	// lie changes an answer before it is sent.
 	lie func(path string, answer any)
 	// hide keeps entries out of the changes.
@@ -163,13 +166,26 @@ func (f *fakeServer) checkpoint(size int64) string {
 func (f *fakeServer) newest() string { return f.checkpoint(int64(len(f.entries))) }
 
 func (f *fakeServer) serve(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	before := f.before
-	f.requests[r.Method+" "+r.URL.Path]++
-	f.mu.Unlock()
-	if before != nil && before(w, r) {
-		return
+	if !f.hook(w, r) {
+		f.handle(w, r)
 	}
+}
+
+// hook lets the test's hook have the request first. Hooks run one at a time, also
+// those that end the connection, so that what they count can be read after a sync.
+func (f *fakeServer) hook(w http.ResponseWriter, r *http.Request) bool {
+	f.hooks.Lock()
+	defer f.hooks.Unlock()
+	f.requests[r.Method+" "+r.URL.Path]++
+	if f.beside != nil {
+		f.hooks.Unlock()
+		defer f.hooks.Lock()
+		return f.beside(w, r)
+	}
+	return f.before != nil && f.before(w, r)
+}
+
+func (f *fakeServer) handle(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -491,7 +507,17 @@ func (f *fakeServer) enrolled(code string) *Store {
 
 func (f *fakeServer) sync(s *Store) (SyncReport, error) {
 	f.t.Helper()
+	defer f.settle()
+	f.settle()
 	return s.Sync(f.t.Context(), SyncOptions{Client: f.client()})
+}
+
+// settle orders what a test and the server's goroutines did.
+func (f *fakeServer) settle() {
+	f.hooks.Lock()
+	defer f.hooks.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 }
 
 // mustSync is sync without an error.
@@ -550,3 +576,5 @@ func enrolWithout(t testing.TB, s *Store) {
 		t.Fatal(err)
 	}
 }
+
+var bg = context.Background()

@@ -178,7 +178,7 @@ type Findings struct {
 // this device's next sync, so that either side may sync first. The same offer
 // again gives the same acceptance again. Errors wrap ErrHandover or ErrInput.
 func (s *Store) Accept(ctx context.Context, text string, f Findings) (*Handed, error) {
-	return s.answer(ctx, text, f.Introduce, func(c *chain, o *offer) (Draft, error) {
+	return s.answer(ctx, text, event.TypeCustodyAccepted, f.Introduce, func(c *chain, o *offer) (Draft, error) {
 		if err := o.forUs(c.id, f); err != nil {
 			return Draft{}, err
 		}
@@ -197,7 +197,7 @@ func (s *Store) Accept(ctx context.Context, text string, f Findings) (*Handed, e
 // Decline seals custody.declined for an offer and gives the text for the giver, with
 // whom the items stay.
 func (s *Store) Decline(ctx context.Context, text, reason string) (*Handed, error) {
-	return s.answer(ctx, text, false, func(_ *chain, o *offer) (Draft, error) {
+	return s.answer(ctx, text, event.TypeCustodyDeclined, false, func(_ *chain, o *offer) (Draft, error) {
 		return Draft{Case: o.terms.Case, Body: &event.CustodyDeclined{Handover: o.terms.Handover, Offer: o.id, Reason: reason}}, nil
 	})
 }
@@ -220,7 +220,7 @@ func (s *Store) Peek(ctx context.Context, text string) (*Handed, error) {
 }
 
 // answer verifies an offer and seals what draft makes of it.
-func (s *Store) answer(ctx context.Context, text string, introduce bool, draft func(*chain, *offer) (Draft, error)) (*Handed, error) {
+func (s *Store) answer(ctx context.Context, text string, as event.Type, introduce bool, draft func(*chain, *offer) (Draft, error)) (*Handed, error) {
 	var out *Handed
 	err := s.extend(ctx, func(c *chain) error {
 		o, err := readOffer(c.t, c.id, text)
@@ -228,7 +228,7 @@ func (s *Store) answer(ctx context.Context, text string, introduce bool, draft f
 			return err
 		}
 		out = &Handed{Handover: o.terms.Handover, Terms: o.terms, PeerKnown: o.known, Warnings: o.warnings, known: o.payload}
-		done, err := c.answered(o, out)
+		done, err := c.answered(o, as, out)
 		if err != nil || done {
 			return err
 		}
@@ -257,7 +257,7 @@ func answerMessage(o *offer, typ event.Type, line []byte) carry.Message {
 }
 
 // answered gives the earlier answer to an offer that is shown again.
-func (c *chain) answered(o *offer, out *Handed) (bool, error) {
+func (c *chain) answered(o *offer, as event.Type, out *Handed) (bool, error) {
 	var offerID, answer event.ID
 	err := c.t.row(`SELECT offer, answer FROM handovers WHERE handover = $1`, o.terms.Handover[:]).Scan(hashTo(&offerID), hashTo(&answer))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -267,11 +267,14 @@ func (c *chain) answered(o *offer, out *Handed) (bool, error) {
 		return false, err
 	}
 	if offerID != o.id {
-		return false, fmt.Errorf("%w: another offer with the number of this handover was answered here before: have a new one made", ErrHandover)
+		return false, handoverf("another offer with the number of this handover was answered here before: have a new one made")
 	}
 	saved := Saved{ID: answer, Case: o.terms.Case}
 	if err := c.t.row(`SELECT seq, type, line FROM events WHERE id = $1`, answer[:]).Scan(&saved.Seq, &saved.Type, &saved.Line); err != nil {
 		return false, err
+	}
+	if saved.Type != as {
+		return false, handoverf("this offer was answered before, with a %s: have a new one made", saved.Type)
 	}
 	out.Saved, out.Again, out.Message = saved, true, answerMessage(o, saved.Type, saved.Line)
 	return true, nil

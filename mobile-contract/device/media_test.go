@@ -260,7 +260,7 @@ func TestDataDuringUpload(t *testing.T) {
 	k := openCase(t, s, "1")
 	attach(t, s, k, noise(1000), "x.bin")
 	captured, arrived := make(chan Saved, 1), make(chan bool)
-	f.before = func(_ http.ResponseWriter, r *http.Request) bool {
+	f.beside = func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch {
 			saved, err := s.Capture(t.Context(), Draft{Case: k, Body: &event.NoteWritten{Text: "meanwhile"}})
 			if err != nil {

@@ -61,9 +61,9 @@ const (
 	MaxParts = 99
 	// MaxText caps a message's text as pasted.
 	MaxText = 2 * MaxMessage
-	// QRText is the length of a part that a phone reads off a screen at once:
-	// about QR version 25 at the lowest error correction.
-	QRText = 1200
+	// QRText is the length of a part that a phone reads off a screen at once: QR
+	// version 25 (117 modules) at the lowest error correction holds 1853 characters.
+	QRText = 1800
 	// minPart is the least length of a part that leaves room for data.
 	minPart = 64
 	// minCut is the least length worth leaving out.
