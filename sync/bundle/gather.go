@@ -23,7 +23,7 @@ func (mk *maker) choose() error {
 		if err != nil {
 			return err
 		}
-		p, body, err := parse(ev.Line)
+		p, body, err := parse(&ev)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (mk *maker) mention() error {
 		if err != nil {
 			return err
 		}
-		p, body, err := parse(ev.Line)
+		p, body, err := parse(&ev)
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (mk *maker) events() error {
 		if err != nil {
 			return err
 		}
-		p, body, err := parse(ev.Line)
+		p, body, err := parse(&ev)
 		if err != nil {
 			return err
 		}

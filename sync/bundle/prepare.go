@@ -137,7 +137,7 @@ func (mk *maker) genesis() error {
 		if err != nil {
 			return err
 		}
-		p, body, err := parse(ev.Line)
+		p, body, err := parse(&ev)
 		if err != nil {
 			return err
 		}
@@ -150,19 +150,26 @@ func (mk *maker) genesis() error {
 	return broken("the authority's genesis is not among its events")
 }
 
-// parse reads an accepted event without checking its signature.
-func parse(line []byte) (event.Payload, event.Body, error) {
-	env, err := seal.ParseEnvelope(line)
+// parse reads an accepted event, which must be that of its leaf. Its signature
+// was checked when it was accepted, and is when the bundle is verified.
+func parse(ev *Event) (event.Payload, event.Body, error) {
+	bad := func(err error) (event.Payload, event.Body, error) {
+		return event.Payload{}, nil, broken("the accepted event at entry %d cannot be read: %w", ev.Index, err)
+	}
+	env, err := seal.ParseEnvelope(ev.Line)
 	if err != nil {
-		return event.Payload{}, nil, broken("an accepted event cannot be read: %w", err)
+		return bad(err)
 	}
 	p, err := event.Parse(env.Payload)
 	if err != nil {
-		return p, nil, broken("an accepted event cannot be read: %w", err)
+		return bad(err)
 	}
 	body, err := event.ParseBody(p.Type, p.Body)
 	if err != nil {
-		return p, nil, broken("an accepted event cannot be read: %w", err)
+		return bad(err)
+	}
+	if id := seal.IDOf(env.Payload); id != event.ID(ev.Leaf.Event) {
+		return bad(fmt.Errorf("it is event %s, its leaf says %s", id, event.ID(ev.Leaf.Event)))
 	}
 	return p, body, nil
 }

@@ -182,6 +182,14 @@ func (w *World) Person(org event.UUID, name string, role event.Role) event.UUID 
 // Enrol enrols a device of a person, which seals its genesis.
 func (w *World) Enrol(org, person event.UUID) *Device {
 	w.T.Helper()
+	d := w.Register(org, person)
+	d.Seal(event.UUID{}, &event.DeviceGenesis{Enrolment: d.Enrolment, Key: event.Digest(d.Key.Public().ID()), Origin: Origin})
+	return d
+}
+
+// Register enrols a device of a person, whose chain has not begun.
+func (w *World) Register(org, person event.UUID) *Device {
+	w.T.Helper()
 	key, err := seal.GenerateKey()
 	w.must(err)
 	d := &Device{w: w, ID: w.UUID(), Key: key, Person: person, Org: org}
@@ -192,7 +200,6 @@ func (w *World) Enrol(org, person event.UUID) *Device {
 	w.must(err)
 	d.Enrolment = w.Authority.Seal(event.UUID{}, &event.DeviceEnrolled{Device: d.ID, Key: key.Public().Info(), Person: person, Org: org,
 		Model: "rugged laptop", App: "fieldkit", Code: code, Proof: proof})
-	d.Seal(event.UUID{}, &event.DeviceGenesis{Enrolment: d.Enrolment, Key: event.Digest(key.Public().ID()), Origin: Origin})
 	return d
 }
 

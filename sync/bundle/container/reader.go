@@ -250,7 +250,7 @@ func (a *Archive) Raw(e Entry) *io.SectionReader {
 func (a *Archive) Open(e Entry, packed hash.Hash) io.Reader {
 	f := &file{e: e, raw: &counter{r: a.Raw(e), tee: packed}, crc: crc32.NewIEEE(), left: e.Size}
 	if e.Method == Deflated {
-		f.ahead = bufio.NewReaderSize(f.raw, 64<<10)
+		f.ahead = bufio.NewReaderSize(f.raw, int(min(e.Packed, 64<<10)))
 		f.data = flate.NewReader(f.ahead)
 	} else {
 		f.data = f.raw

@@ -236,7 +236,7 @@ type lines struct {
 
 func (v *verifier) lines(path string, most int) *lines {
 	read := v.open(v.files[path])
-	return &lines{v: v, path: path, read: read, buf: bufio.NewReaderSize(read, 128<<10), most: most}
+	return &lines{v: v, path: path, read: read, buf: bufio.NewReaderSize(read, int(min(read.f.Size+1, 128<<10))), most: most}
 }
 
 // next gives a line without its newline, valid until the next call; io.EOF at the

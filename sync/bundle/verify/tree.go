@@ -242,8 +242,8 @@ func (v *verifier) checkSeen() error {
 			v.note("SEEN_OTHER_LOG", &e.index, fmt.Sprintf("the device had last seen a checkpoint of another ledger, %s, which this bundle cannot check", clip(e.seen.Origin)),
 				fmt.Sprintf("该设备最近所见检查点属于另一账本 %s，本证据包无法核验", clip(e.seen.Origin)))
 			continue
-		case size > v.cp.Size:
-			fail("the device had seen the ledger at %d entries, the checkpoint of this bundle covers %d: it is older than the evidence, and a newer bundle is needed", size, v.cp.Size)
+		case size > ledger.Size(e.index):
+			fail("the device had seen the ledger at %d entries, and the ledger shown has the event at %d: it was rolled back, or is another one", size, e.index)
 			continue
 		case size == 0:
 			if empty := event.Root(sha256.Sum256(nil)); e.seen.Root != empty {

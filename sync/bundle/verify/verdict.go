@@ -9,6 +9,9 @@ import (
 	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrUnreadable is wrapped where the file is not a bundle, or cannot be read to
@@ -144,7 +147,14 @@ type Quarantined struct {
 	Found string `json:"found,omitzero"`
 }
 
-// Defective reports whether the record has defects.
+// JSON writes the verdict, indented. Members have the names of the struct tags;
+// lengths of time are whole nanoseconds.
+func (v *Verdict) JSON() ([]byte, error) {
+	// The custody record gives the form of its durations in format tags.
+	return json.Marshal(v, json.Deterministic(true), json.ExperimentalSupportFormatTag(true), jsontext.WithIndent("  "))
+}
+
+// defective reports whether the record has defects.
 func (v *Verdict) defective() bool { return v.Record != nil && len(v.Record.Defects) > 0 }
 
 // settle derives the result. Nothing is authentic that was not judged to the end.

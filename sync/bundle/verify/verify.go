@@ -223,7 +223,7 @@ func (r *reading) Read(p []byte) (int, error) {
 // where the file is not what is pinned. err is for a bundle that cannot be read.
 func (r *reading) close() (ok bool, err error) {
 	if r.err == nil {
-		_, _ = io.CopyBuffer(io.Discard, onlyReader{r}, make([]byte, 128<<10)) // its error is r.err
+		r.drain()
 	}
 	r.f.done = true
 	if r.err != nil {
@@ -247,7 +247,25 @@ func (r *reading) close() (ok bool, err error) {
 	return true, nil
 }
 
-type onlyReader struct{ io.Reader }
+// scratch are buffers for reading on.
+var scratch = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+
+// drain reads to the end; what goes wrong is in r.err.
+func (r *reading) drain() {
+	buf := scratch.Get().(*[128 << 10]byte)
+	defer scratch.Put(buf)
+	for {
+		if err := r.v.ctx.Err(); err != nil && r.err == nil {
+			r.err = err
+		}
+		if r.err != nil {
+			return
+		}
+		if _, err := r.Read(buf[:]); err != nil {
+			return
+		}
+	}
+}
 
 // load reads a small file whole. ok is false where it is not what is pinned.
 func (v *verifier) load(f *pinned, most int64) (data []byte, ok bool, err error) {

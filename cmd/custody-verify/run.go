@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"fieldseal/sync/bundle/bag"
+	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/event"
+	"fieldseal/sync/ledger"
+	"fieldseal/sync/report"
+)
+
+// The exit statuses.
+const (
+	exitAuthentic    = 0 // with or without defects
+	exitNotAuthentic = 1
+	exitUnreadable   = 2 // also: the command cannot be understood
+)
+
+const usage = `custody-verify checks an evidence bundle. It needs the file alone: no network, no server.
+
+Usage:
+  custody-verify FILE [--trust KEY]… [--lang en|zh] [--record EXHIBIT] [--json] [--report PAGE.html]
+
+Flags:
+  --trust KEY       what you trust: a ledger verifier key, the 64 hex digits of an authority's key, or a file
+                    with one of these a line. Without it a bundle shows only that it agrees with itself.
+  --lang en|zh      language of the output (default: that of the bundle)
+  --record EXHIBIT  show the chain of custody of one exhibit, by its label or id
+  --json            print the whole verdict as JSON
+  --report PAGE     also write the verdict as a page for people
+
+Exit status:
+  0 authentic, with or without defects · 1 not authentic · 2 the file cannot be read as a bundle
+
+Example:
+  custody-verify case-2026-HW-017.zip --trust authority.key --record S-0001
+`
+
+type config struct {
+	file, lang, record, page string
+	json                     bool
+	opts                     verify.Options
+}
+
+var errUsage = errors.New("usage")
+
+// parse reads the arguments, flags before or behind the file.
+func parse(args []string, out io.Writer) (c config, err error) {
+	f := flag.NewFlagSet("custody-verify", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.BoolVar(&c.json, "json", false, "")
+	f.StringVar(&c.lang, "lang", "", "")
+	f.StringVar(&c.record, "record", "", "")
+	f.StringVar(&c.page, "report", "", "")
+	f.Func("trust", "", func(s string) error { return trust(&c.opts, s) })
+	for len(args) > 0 {
+		if err := f.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				fmt.Fprint(out, usage)
+				return c, flag.ErrHelp
+			}
+			return c, fmt.Errorf("%w: %w", errUsage, err)
+		}
+		if args = f.Args(); len(args) > 0 {
+			if c.file != "" {
+				return c, fmt.Errorf("%w: one file at a time, not also %s", errUsage, args[0])
+			}
+			c.file, args = args[0], args[1:]
+		}
+	}
+	switch {
+	case c.file == "":
+		return c, fmt.Errorf("%w: name the bundle's file", errUsage)
+	case c.lang != "" && c.lang != string(bag.English) && c.lang != string(bag.Chinese):
+		return c, fmt.Errorf("%w: --lang is en or zh", errUsage)
+	case c.json && c.record != "":
+		return c, fmt.Errorf("%w: --json prints all exhibits; leave out --record", errUsage)
+	}
+	return c, nil
+}
+
+// trust takes up a key, or the keys in a file.
+func trust(o *verify.Options, s string) error {
+	if d, err := event.ParseDigest(s); err == nil {
+		o.TrustedAuthorities = append(o.TrustedAuthorities, d)
+		return nil
+	}
+	if _, err := ledger.ParseVerifier(s); err == nil {
+		o.TrustedLogKeys = append(o.TrustedLogKeys, s)
+		return nil
+	}
+	text, err := os.ReadFile(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a key, and not a file with keys: %w", s, err)
+	}
+	found := false
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		found = true
+		if d, err := event.ParseDigest(line); err == nil {
+			o.TrustedAuthorities = append(o.TrustedAuthorities, d)
+		} else if _, err := ledger.ParseVerifier(line); err == nil {
+			o.TrustedLogKeys = append(o.TrustedLogKeys, line)
+		} else {
+			return fmt.Errorf("%s: a line is neither a ledger verifier key nor an authority's key id: %w", s, err)
+		}
+	}
+	if !found {
+		return fmt.Errorf("%s has no key in it", s)
+	}
+	return nil
+}
+
+// run is the command: it gives the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, bar func(verify.Progress)) int {
+	c, err := parse(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitAuthentic
+	case err != nil:
+		fmt.Fprintf(stderr, "custody-verify: %v\nTry: custody-verify --help\n", err)
+		return exitUnreadable
+	}
+	c.opts.Progress = bar
+	v, err := open(ctx, c)
+	if bar != nil {
+		bar(verify.Progress{})
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "custody-verify: %s: %v\n", c.file, err)
+		return exitUnreadable
+	}
+	w := bufio.NewWriter(stdout)
+	if err := write(w, c, v); err != nil {
+		fmt.Fprintf(stderr, "custody-verify: %v\n", err)
+		return exitUnreadable
+	}
+	if err := w.Flush(); err != nil {
+		fmt.Fprintf(stderr, "custody-verify: writing the verdict: %v\n", err)
+		return exitUnreadable
+	}
+	if v.Result == verify.NotAuthentic {
+		return exitNotAuthentic
+	}
+	return exitAuthentic
+}
+
+func open(ctx context.Context, c config) (*verify.Verdict, error) {
+	f, err := os.Open(c.file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: it is not a regular file", verify.ErrUnreadable)
+	}
+	return verify.Verify(ctx, f, info.Size(), c.opts)
+}
+
+// write prints the verdict, and writes the page where one is wanted.
+func write(w io.Writer, c config, v *verify.Verdict) error {
+	lang := bag.Language(c.lang)
+	if lang == "" {
+		lang = bag.English
+		if v.Bundle != nil {
+			lang = v.Bundle.Language
+		}
+	}
+	if c.page != "" {
+		var b bytes.Buffer
+		if err := report.Render(&b, v, report.Options{Language: lang}); err != nil {
+			return err
+		}
+		if err := os.WriteFile(c.page, b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("writing the page: %w", err)
+		}
+	}
+	if c.json {
+		b, err := v.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(b, '\n'))
+		return err
+	}
+	p := &printer{w: w, v: v, lang: lang}
+	if c.record != "" {
+		return p.record(c.record)
+	}
+	p.verdict()
+	return nil
+}
