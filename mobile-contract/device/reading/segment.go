@@ -70,7 +70,7 @@ type Segment struct {
 	FirstRow    int64             // Row.N of the first
 	First, Last Time              // of the first and last row that has a time
 	Figures     []Figures         // one for each channel that is no label
-	Warnings    []RowWarning // each code once a row
+	Warnings    []RowWarning      // each code once a row
 }
 
 // Segmenter cuts rows into segments. A segment is finished by the row that
