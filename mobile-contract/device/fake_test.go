@@ -59,6 +59,8 @@ type fakeServer struct {
 	beside func(w http.ResponseWriter, r *http.Request) bool
 	// lie changes an answer before it is sent.
 	lie func(path string, answer any)
+	// enrolling changes what an enrolment states before it is sealed.
+	enrolling func(*event.DeviceEnrolled)
 	// hide keeps entries out of the changes.
 	hide func(fakeEntry) bool
 }
@@ -267,6 +269,9 @@ func (f *fakeServer) enrol(body []byte) (any, int) {
 	}
 	b := &event.DeviceEnrolled{Device: newUUID(time.Now()), Key: key.Info(), Person: newUUID(time.Now()), Org: newUUID(time.Now()),
 		Model: q.Model, App: q.App, Code: sha256.Sum256([]byte(q.Code)), Proof: []byte(q.Proof)}
+	if f.enrolling != nil {
+		f.enrolling(b)
+	}
 	f.author(&event.OrgRegistered{Org: b.Org, Kind: "environment", Name: "Bureau"}, event.UUID{})
 	f.author(&event.PersonRegistered{Person: b.Person, Org: b.Org, Name: "Person of " + q.Code, Roles: []event.Role{event.RoleInspector}, CredentialNo: "C-1"}, event.UUID{})
 	line := f.author(b, event.UUID{})

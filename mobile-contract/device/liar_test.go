@@ -83,6 +83,20 @@ func TestLyingServer(t *testing.T) {
 			size, _ := only(a)
 			a.Checkpoints[size] = f.checkpoint(int64(len(f.entries)) - 1)
 		}), false},
+		"a checkpoint smaller than the receipt names": {FaultNotCovered, batch(func(_ *fakeServer, a *wire.BatchAnswer) {
+			size, _ := only(a)
+			n := must(strconv.ParseInt(size, 10, 64)) + 5
+			a.Checkpoints = map[string]string{strconv.FormatInt(n, 10): a.Checkpoints[size]}
+			for i := range a.Results {
+				a.Results[i].CheckpointSize = n
+			}
+		}), false},
+		"two trees of one size": {FaultForkedLog, func(f *fakeServer, _ string, answer any) {
+			if a, ok := answer.(*wire.CheckpointAnswer); ok {
+				c := ledger.Checkpoint{Origin: origin, Size: ledger.Size(len(f.entries)), Root: tlog.Hash{1}}
+				a.Checkpoint = string(must(ledger.Sign(c, f.logKey)).Note())
+			}
+		}, false},
 		"a forked log": {FaultForkedLog, batch(func(f *fakeServer, a *wire.BatchAnswer) {
 			size, _ := only(a)
 			n := must(strconv.ParseInt(size, 10, 64))

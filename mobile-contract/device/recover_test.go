@@ -369,6 +369,24 @@ func TestEnrolRefuses(t *testing.T) {
 			checkChain(t, s)
 		})
 	}
+	for name, edit := range map[string]func(*event.DeviceEnrolled){
+		"another code":  func(b *event.DeviceEnrolled) { b.Code[0] ^= 1 },
+		"another proof": func(b *event.DeviceEnrolled) { b.Proof = []byte("something else") },
+		"another key":   func(b *event.DeviceEnrolled) { b.Key = other.authority.Public().Info() },
+	} {
+		t.Run("sealed over "+name, func(t *testing.T) {
+			f := newFake(t)
+			f.enrolling = edit
+			s, err := Create(t.Context(), t.TempDir(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if _, err := s.Enrol(t.Context(), EnrolRequest{Client: f.client(), Code: "a"}); !errors.Is(err, ErrTrust) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 	t.Run("an authority with another fingerprint", func(t *testing.T) {
 		f := newFake(t)
 		s, err := Create(t.Context(), t.TempDir(), Options{})
@@ -424,4 +442,60 @@ func TestOneSyncAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.mustSync(s)
+}
+
+// What is verified once is not displaced by a later copy that does not verify.
+func TestVerifiedStays(t *testing.T) {
+	f := newFake(t)
+	a, b := f.enrolled("a"), f.enrolled("b")
+	k := openCase(t, a, "1")
+	saved := takeWaste(t, a, k, "first")
+	f.mustSync(a)
+	f.mustSync(b)
+	f.lie = func(_ string, answer any) {
+		if c, ok := answer.(*wire.Changes); ok {
+			for i := range c.Events {
+				e := must(seal.ParseEnvelope([]byte(c.Events[i].Envelope)))
+				e.Signatures[0].Sig = must(f.authority.Sign([]byte("anything")))
+				c.Events[i].Envelope = string(e.Encode())
+			}
+		}
+	}
+	if err := b.write(t.Context(), func(tx *tx) error { return tx.unset(setCursor) }); err != nil {
+		t.Fatal(err)
+	}
+	if r := f.mustSync(b); len(r.Notes) == 0 {
+		t.Error("nothing was noticed")
+	}
+	e, _, _, err := b.Event(t.Context(), saved.ID)
+	if err != nil || string(e.Line) != string(saved.Line) {
+		t.Errorf("the verified copy is gone: %v", err)
+	}
+}
+
+// Another device's label block gives this one nothing, and a device's key stays the
+// one that it was first enrolled with.
+func TestNotForUs(t *testing.T) {
+	f := newFake(t)
+	a, b := f.enrolled("a"), f.enrolled("b")
+	f.mustSync(a)
+	left, err := a.LabelsLeft(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	idB, _ := b.Identity(t.Context())
+	f.author(&event.LabelBlock{Device: idB.Device, Prefix: "B-", First: 1, Last: 9}, event.UUID{})
+	second := must(seal.GenerateKey())
+	f.author(&event.DeviceEnrolled{Device: idB.Device, Key: second.Public().Info(), Person: idB.Person, Org: idB.Org,
+		Code: event.Digest{1}, Proof: []byte("x")}, event.UUID{})
+	f.mustSync(a)
+	if now, err := a.LabelsLeft(t.Context()); err != nil || now != left {
+		t.Errorf("%d labels, %d before, %v", now, left, err)
+	}
+	takeWaste(t, b, openCase(t, b, "1"), "first")
+	f.mustSync(b)
+	f.mustSync(a)
+	if things, err := a.Things(t.Context(), ThingFilter{}); err != nil || len(things) != 1 {
+		t.Errorf("the first key no longer counts: %+v, %v", things, err)
+	}
 }
