@@ -168,3 +168,11 @@ func (e *Engine) checkAuthority(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Seal seals what is not an event, such as a bundle's manifest, with the authority's key.
+func (e *Engine) Seal(payloadType string, payload []byte) ([]byte, error) {
+	if payloadType == event.PayloadType {
+		return nil, fmt.Errorf("ingest: events are sealed by Author, which appends them")
+	}
+	return e.cfg.AuthorityKey.Seal(payloadType, payload)
+}
