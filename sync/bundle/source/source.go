@@ -1,6 +1,3 @@
-// Package source feeds the making of bundles from the server's store, its media
-// and its ledger. It reads; the only thing it makes is the seal under a manifest,
-// by the function that it is given.
 package source
 
 import (
@@ -8,166 +5,152 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
+	"io/fs"
 
+	"fieldseal/schema"
 	"fieldseal/sync/blob"
 	"fieldseal/sync/bundle"
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/event"
+	"fieldseal/sync/ingest"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/projection"
-	"fieldseal/sync/reconcile"
-	"fieldseal/sync/seal"
+	"fieldseal/sync/rules"
 	"fieldseal/sync/store"
 )
 
-// Config is what a source reads from.
-type Config struct {
-	Store *store.Store
-	Blobs blob.Content
-	// Newest gives the newest public checkpoint, exact bytes.
-	Newest func(context.Context) ([]byte, error)
-	// Sealer seals with the authority's key.
-	Sealer func(payloadType string, payload []byte) ([]byte, error)
-	// Pack is the exact rule pack that cases are judged by.
-	Pack []byte
-}
+// cachedTiles bounds the memory for tiles: 2 MiB, which holds the upper levels of any log.
+const cachedTiles = 256
 
-// Source is a bundle.Source. It is for one bundle after another, not for several at once.
+// Source implements bundle.Source. It is not safe for concurrent use.
 type Source struct {
-	Config
-	concern *concern // of the case read last
+	engine  *ingest.Engine
+	store   *store.Store
+	files   blob.Store
+	tiles   ledger.TileReader
+	plan    *plan
+	leaves  map[ledger.Index]ledger.Leaf
+	uploads map[event.Digest]int64 // bytes here of files that have not arrived whole
 }
 
 var _ bundle.Source = (*Source)(nil)
 
-// New returns a source; it does no I/O.
-func New(c Config) *Source { return &Source{Config: c} }
+// New makes the source of one bundle.
+func New(engine *ingest.Engine, s *store.Store, files blob.Store) *Source {
+	return &Source{engine: engine, store: s, files: files, tiles: ledger.NewTileCache(store.Tiles{Store: s}, cachedTiles), leaves: map[ledger.Index]ledger.Leaf{}}
+}
 
-// errEnough ends a query whose reader has left.
-var errEnough = errors.New("enough")
+// Export prepares a bundle and records in the log that it was made, of what and
+// by whom, before a byte of it can leave. The caller writes and closes it.
+func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files blob.Store, actor event.UUID, o bundle.Options) (*bundle.Prepared, ingest.Result, error) {
+	p, err := bundle.Prepare(ctx, New(engine, s, files), o)
+	if err != nil {
+		return nil, ingest.Result{}, err
+	}
+	sum := p.Summary()
+	results, err := engine.Author(ctx, ingest.Draft{Case: o.Case, Actor: actor, Body: &event.BundleExported{Bundle: sum.Bundle, ManifestSHA256: sum.ManifestSHA256,
+		Shown: sum.Shown, Hidden: sum.Hidden, CheckpointSize: int64(sum.Checkpoint), Purpose: o.Purpose}})
+	if err != nil {
+		return nil, ingest.Result{}, errors.Join(err, p.Close())
+	}
+	return p, results[0], nil
+}
 
-// Checkpoint implements bundle.Source.
-func (s *Source) Checkpoint(ctx context.Context) ([]byte, error) { return s.Newest(ctx) }
+// Checkpoint implements bundle.Source. Of the notes with the newest size it
+// gives the one that the most witnesses have signed.
+func (s *Source) Checkpoint(ctx context.Context) ([]byte, error) {
+	signed, err := s.engine.Signed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if signed == nil {
+		return nil, fmt.Errorf("%w: the log is empty", bundle.ErrOptions)
+	}
+	note := signed.Note()
+	most := len(signed.Signatures())
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		return tx.Each("SELECT note FROM cosigned WHERE size = $1 ORDER BY at", store.Args(int64(signed.Size)), func(scan func(...any) error) error {
+			var text string
+			if err := scan(&text); err != nil {
+				return err
+			}
+			c, sigs, err := ledger.ParseUnverifiedCheckpoint([]byte(text))
+			if err != nil {
+				return fmt.Errorf("%w: a stored checkpoint: %w", bundle.ErrSource, err)
+			}
+			if c == signed.Checkpoint && len(sigs) > most {
+				note, most = []byte(text), len(sigs)
+			}
+			return nil
+		})
+	})
+	return note, err
+}
 
 // Tiles implements bundle.Source.
-func (s *Source) Tiles() ledger.TileReader { return store.Tiles{Store: s.Store} }
+func (s *Source) Tiles() ledger.TileReader { return s.tiles }
 
-// Rules implements bundle.Source.
-func (s *Source) Rules(context.Context) ([]byte, error) { return s.Pack, nil }
-
-// Events implements bundle.Source.
-func (s *Source) Events(ctx context.Context, c event.UUID, size ledger.Size) iter.Seq2[bundle.Event, error] {
-	return func(yield func(bundle.Event, error) bool) {
-		err := s.Store.Read(ctx, func(tx *store.Tx) error {
-			about, err := s.about(tx, c, size)
-			if err != nil {
-				return err
-			}
-			return each(tx, about, size, func(row store.EventRow, v *seal.Verified) error {
-				if !about.has(row, v) {
-					return nil
-				}
-				if !yield(bundle.Event{Index: ledger.Index(row.Index), Leaf: reconcile.LeafOf(v, row.Received), Line: row.Line}, nil) {
-					return errEnough
-				}
-				return nil
-			})
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(bundle.Event{}, err)
+// Rules implements bundle.Source: the newest pack of the default name that the
+// authority has published, else the one that comes with the program.
+func (s *Source) Rules(ctx context.Context) (text []byte, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		var index int64
+		found, err := tx.Get("SELECT idx FROM rule_packs WHERE pack = $1 ORDER BY effective DESC, idx DESC LIMIT 1", store.Args(rules.DefaultID), &index)
+		if err != nil || !found {
+			return err
 		}
-	}
-}
-
-// each verifies and gives the events of a case and those of no case, in log order.
-func each(tx *store.Tx, about *concern, size ledger.Size, fn func(store.EventRow, *seal.Verified) error) error {
-	return tx.Each("SELECT "+store.EventColumns+" FROM events WHERE (case_n = $1 OR case_n = 0) AND idx < $2 ORDER BY idx", store.Args(about.n, int64(size)), func(scan func(...any) error) error {
-		row, err := store.ScanEvent(scan)
+		row, found, err := tx.EventAt(index)
 		if err != nil {
 			return err
 		}
-		v, refusal, err := seal.Verify(row.Line, about)
-		if err != nil {
-			return err
+		if !found {
+			return fmt.Errorf("%w: the rule pack at entry %d is not there", bundle.ErrSource, index)
 		}
-		if refusal != nil {
-			return fmt.Errorf("%w: the stored event at %d does not verify; run fieldseal fsck: %w", bundle.ErrSource, row.Index, refusal)
+		_, body, err := parse(row.Line)
+		if b, ok := body.(*event.RulePack); ok {
+			text = []byte(b.Content)
 		}
-		return fn(row, v)
+		return err
 	})
+	if err != nil || text != nil {
+		return text, err
+	}
+	return embedded()
 }
 
-func (s *Source) about(tx *store.Tx, c event.UUID, size ledger.Size) (*concern, error) {
-	if s.concern != nil && s.concern.id == c && s.concern.size == size {
-		return s.concern, nil
+// embedded is the exact text of the default pack.
+func embedded() ([]byte, error) {
+	names, err := fs.Glob(schema.Rules, "rules/*.json")
+	if err != nil {
+		return nil, err
 	}
-	about, err := read(tx, c, size)
-	if err == nil {
-		s.concern = about
-	}
-	return about, err
-}
-
-// Quarantine implements bundle.Source.
-func (s *Source) Quarantine(ctx context.Context, c event.UUID, size ledger.Size) iter.Seq2[bundle.Quarantined, error] {
-	return func(yield func(bundle.Quarantined, error) bool) {
-		err := s.Store.Read(ctx, func(tx *store.Tx) error {
-			about, err := s.about(tx, c, size)
-			if err != nil {
-				return err
-			}
-			return tx.Each("SELECT "+store.QuarantineColumns+" FROM quarantine WHERE idx < $1 ORDER BY idx", store.Args(int64(size)), func(scan func(...any) error) error {
-				q, err := store.ScanQuarantine(scan)
-				if err != nil || !about.quarantined(q) {
-					return err
-				}
-				out := bundle.Quarantined{Index: ledger.Index(q.Index), Leaf: reconcile.QuarantineLeaf(seal.LineDigest(q.Line), q.Received), Line: q.Line,
-					Layer: seal.Layer(q.Layer), Code: seal.Code(q.Code), Detail: q.Detail}
-				if !yield(out, nil) {
-					return errEnough
-				}
-				return nil
-			})
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(bundle.Quarantined{}, err)
+	for _, name := range names {
+		text, err := fs.ReadFile(schema.Rules, name)
+		if err != nil {
+			return nil, err
+		}
+		p, err := rules.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		if d := rules.Default(); p.ID == d.ID && p.Version == d.Version {
+			return text, nil
 		}
 	}
+	return nil, errors.New("the program carries no default rule pack")
 }
 
 // Leaf implements bundle.Source.
-func (s *Source) Leaf(ctx context.Context, index ledger.Index) (leaf ledger.Leaf, err error) {
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		row, found, err := tx.EventAt(int64(index))
-		if err != nil {
-			return err
-		}
-		if found {
-			d, ok, err := projection.DeviceByNumber(tx, row.Dev)
-			if err != nil || !ok {
-				return errors.Join(err, fmt.Errorf("%w: the device of entry %d", bundle.ErrSource, index))
-			}
-			v, refusal, err := seal.Verify(row.Line, one{d.ID, d.Key})
-			if err != nil || refusal != nil {
-				return errors.Join(err, fmt.Errorf("%w: the stored event at %d does not verify; run fieldseal fsck", bundle.ErrSource, index))
-			}
-			leaf = reconcile.LeafOf(v, row.Received)
-			return nil
-		}
-		q, found, err := tx.QuarantineAt(int64(index))
-		if err != nil || !found {
-			return errors.Join(err, fmt.Errorf("%w: there is no entry %d", bundle.ErrSource, index))
-		}
-		leaf = reconcile.QuarantineLeaf(seal.LineDigest(q.Line), q.Received)
-		return nil
-	})
-	return leaf, err
+func (s *Source) Leaf(ctx context.Context, index ledger.Index) (ledger.Leaf, error) {
+	if l, ok := s.leaves[index]; ok {
+		return l, nil
+	}
+	return s.engine.LeafAt(ctx, int64(index))
 }
 
 // Find implements bundle.Source.
 func (s *Source) Find(ctx context.Context, device event.UUID, seq int64, size ledger.Size) (index ledger.Index, ok bool, err error) {
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		d, found, err := projection.DeviceByID(tx, device)
 		if err != nil || !found {
 			return err
@@ -179,22 +162,30 @@ func (s *Source) Find(ctx context.Context, device event.UUID, seq int64, size le
 	return index, ok, err
 }
 
-// Chain implements bundle.Source. It counts what had arrived at the given size.
+// Chain implements bundle.Source.
 func (s *Source) Chain(ctx context.Context, device event.UUID, size ledger.Size) (head int64, missing [][2]int64, err error) {
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		d, found, err := projection.DeviceByID(tx, device)
 		if err != nil || !found {
 			return err
 		}
+		var count int64
+		if _, err := tx.Get("SELECT COALESCE(max(seq), 0), count(*) FROM events WHERE dev = $1 AND idx < $2", store.Args(d.N, int64(size)), &head, &count); err != nil {
+			return err
+		}
+		if head == count {
+			return nil
+		}
+		var last int64
 		return tx.Each("SELECT seq FROM events WHERE dev = $1 AND idx < $2 ORDER BY seq", store.Args(d.N, int64(size)), func(scan func(...any) error) error {
 			var seq int64
 			if err := scan(&seq); err != nil {
 				return err
 			}
-			if seq > head+1 {
-				missing = append(missing, [2]int64{head + 1, seq - 1})
+			if seq > last+1 {
+				missing = append(missing, [2]int64{last + 1, seq - 1})
 			}
-			head = seq
+			last = seq
 			return nil
 		})
 	})
@@ -203,18 +194,18 @@ func (s *Source) Chain(ctx context.Context, device event.UUID, size ledger.Size)
 
 // Note implements bundle.Source.
 func (s *Source) Note(ctx context.Context, size ledger.Size, digest event.Digest) (note []byte, err error) {
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		var text string
-		found, err := tx.Get("SELECT note FROM cosigned WHERE sha = $1", store.Args(digest[:]), &text)
+		found, err := tx.Get("SELECT note FROM cosigned WHERE sha = $1 AND size = $2", store.Args(digest[:], int64(size)), &text)
 		if err != nil {
 			return err
 		}
 		if !found {
-			row, ok, err := tx.CheckpointAt(int64(size))
-			if err != nil || !ok {
+			c, _, err := tx.CheckpointAt(int64(size))
+			if err != nil {
 				return err
 			}
-			text = row.Note
+			text = c.Note // empty for a size at which nothing was signed, or not written yet
 		}
 		if text != "" {
 			note = []byte(text)
@@ -225,68 +216,76 @@ func (s *Source) Note(ctx context.Context, size ledger.Size, digest event.Digest
 }
 
 // Media implements bundle.Source.
-func (s *Source) Media(ctx context.Context, d event.Digest) (out bundle.Media, err error) {
-	var m projection.Media
-	var found bool
-	var got event.Digest
-	err = s.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		if m, found, err = projection.MediaByDigest(tx, d); err != nil || !found || m.Here() {
-			return err
-		}
-		got, err = wrong(tx, m.BadIndex)
-		return err
-	})
-	if err != nil {
-		return out, err
+func (s *Source) Media(ctx context.Context, d event.Digest) (bundle.Media, error) {
+	size, err := s.files.Stat(ctx, d)
+	if err == nil {
+		return bundle.Media{State: bag.MediaPresent, Have: size}, nil
 	}
-	if found && m.Here() {
-		size, err := s.Blobs.Stat(ctx, blob.Digest(d))
-		if err == nil {
-			return bundle.Media{State: bag.MediaPresent, Have: size}, nil
-		}
-		if !errors.Is(err, blob.ErrNotHeld) {
-			return out, err
+	if !errors.Is(err, blob.ErrNotHeld) {
+		return bundle.Media{}, err
+	}
+	m, bad, err := s.stated(ctx, d)
+	switch {
+	case err != nil:
+		return bundle.Media{}, err
+	case m.Here():
+		return bundle.Media{}, fmt.Errorf("%w: the file %s arrived at entry %d, and the media store does not have it; run fsck", bundle.ErrSource, d, m.ArrivedIndex)
+	case bad != nil:
+		return bundle.Media{State: bag.MediaMismatch, Have: bad.Size, Got: bad.Got}, nil
+	}
+	if s.uploads == nil {
+		if s.uploads, err = s.partial(ctx); err != nil {
+			return bundle.Media{}, err
 		}
 	}
-	if found && m.Bad > 0 && !got.IsZero() {
-		return bundle.Media{State: bag.MediaMismatch, Have: m.Size, Got: got}, nil
-	}
-	return bundle.Media{State: bag.MediaMissing}, nil
+	return bundle.Media{State: bag.MediaMissing, Have: s.uploads[d]}, nil
 }
 
-// wrong reads what arrived in a file's place.
-func wrong(tx *store.Tx, index int64) (got event.Digest, err error) {
-	row, found, err := tx.EventAt(index)
-	if err != nil || !found {
-		return got, err
-	}
-	d, _, err := projection.DeviceByNumber(tx, row.Dev)
-	if err != nil {
-		return got, err
-	}
-	v, _, err := seal.Verify(row.Line, one{d.ID, d.Key})
-	if v != nil {
-		if b, ok := v.Body().(*event.MediaQuarantined); ok {
-			got = b.Got
+// stated is what the log says of a file, and the newest statement that other
+// bytes came in its place.
+func (s *Source) stated(ctx context.Context, d event.Digest) (m projection.Media, bad *event.MediaQuarantined, err error) {
+	m.ArrivedIndex = -1
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		row, found, err := projection.MediaByDigest(tx, d)
+		if err != nil || !found {
+			return err
 		}
+		if m = row; m.Here() || m.Bad == 0 {
+			return nil
+		}
+		ev, found, err := tx.EventAt(m.BadIndex)
+		if err != nil || !found {
+			return err
+		}
+		_, body, err := parse(ev.Line)
+		bad, _ = body.(*event.MediaQuarantined)
+		return err
+	})
+	return m, bad, err
+}
+
+// partial adds up, for each file that is on its way, the bytes of the upload that has come farthest.
+func (s *Source) partial(ctx context.Context) (map[event.Digest]int64, error) {
+	have := map[event.Digest]int64{}
+	err := s.files.Uploads(ctx, func(u blob.Upload) error {
+		if u.State == blob.Open {
+			have[u.Wanted] = max(have[u.Wanted], u.Offset)
+		}
+		return nil
+	})
+	var damaged *blob.DamagedError
+	if errors.As(err, &damaged) {
+		err = nil // an upload that cannot be read has nothing to show; fsck names it
 	}
-	return got, err
+	return have, err
 }
 
 // Open implements bundle.Source.
 func (s *Source) Open(ctx context.Context, d event.Digest) (io.ReadCloser, error) {
-	return s.Blobs.Open(ctx, blob.Digest(d))
+	return s.files.Open(ctx, d)
 }
 
 // Seal implements bundle.Source.
 func (s *Source) Seal(_ context.Context, payloadType string, payload []byte) ([]byte, error) {
-	return s.Sealer(payloadType, payload)
+	return s.engine.Seal(payloadType, payload)
 }
-
-// one is the key of one device.
-type one struct {
-	id  event.UUID
-	key seal.PublicKey
-}
-
-func (o one) DeviceKey(d event.UUID) (seal.PublicKey, bool, error) { return o.key, d == o.id, nil }

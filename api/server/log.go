@@ -1,0 +1,261 @@
+package server
+
+import (
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"time"
+
+	"fieldseal/api/wire"
+	"fieldseal/sync/event"
+	"fieldseal/sync/ingest"
+	"fieldseal/sync/ledger"
+	"fieldseal/sync/projection"
+	"fieldseal/sync/reconcile"
+	"fieldseal/sync/store"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+func batchAnswer(r ingest.Receipt, now time.Time) wire.BatchAnswer {
+	out := wire.BatchAnswer{Results: make([]wire.EventResult, len(r.Results)), Checkpoints: make(map[string]string, len(r.Checkpoints)), ServerTimeUS: now.UnixMicro()}
+	for i := range r.Results {
+		x := &r.Results[i]
+		out.Results[i] = wire.EventResult{ID: x.ID.String(), Status: wire.Status(x.Status), Code: string(x.Code), Detail: x.Detail, Index: x.Index,
+			ReceivedUS: x.Received.UnixMicro(), Kind: int(x.Kind), Pending: x.Pending, WaitsFor: x.WaitsFor, CheckpointSize: x.CheckpointSize}
+	}
+	for size, note := range r.Checkpoints {
+		out.Checkpoints[strconv.FormatInt(size, 10)] = note
+	}
+	return out
+}
+
+func (s *Server) getCheckpoint(c *fiber.Ctx) error {
+	note, err := s.engine.Checkpoint(c.UserContext())
+	if err != nil {
+		return err
+	}
+	return c.JSON(wire.CheckpointAnswer{Checkpoint: note, ServerTimeUS: s.now().UnixMicro()})
+}
+
+// logSize reads a size from the query; absent, it is that of the newest checkpoint.
+func (s *Server) logSize(c *fiber.Ctx, name string) (int64, error) {
+	signed, err := s.engine.Signed(c.UserContext())
+	if err != nil {
+		return 0, err
+	}
+	return intQuery(c, name, int64(signed.Size), 1, int64(signed.Size))
+}
+
+func (s *Server) getInclusion(c *fiber.Ctx) error {
+	size, err := s.logSize(c, "size")
+	if err != nil {
+		return err
+	}
+	index, err := intQuery(c, "index", -1, 0, size-1)
+	if err != nil {
+		return err
+	}
+	if index < 0 {
+		return fault(wire.CodeBadRequest, "index is missing: the number of a leaf, from 0 to %d.", size-1)
+	}
+	p, err := s.inclusion(c, index, size)
+	if err != nil {
+		return err
+	}
+	return c.JSON(p)
+}
+
+func (s *Server) inclusion(c *fiber.Ctx, index, size int64) (wire.InclusionProof, error) {
+	out := wire.InclusionProof{Index: index, Size: size}
+	leaf, err := s.engine.LeafAt(c.UserContext(), index)
+	if err != nil {
+		return out, noEntry(err)
+	}
+	hash, err := leaf.Hash()
+	if err != nil {
+		return out, err
+	}
+	path, err := s.engine.InclusionProof(c.UserContext(), index, size)
+	if err != nil {
+		return out, noEntry(err)
+	}
+	out.LeafHash, out.Hashes = base64.StdEncoding.EncodeToString(hash[:]), texts(path)
+	return out, nil
+}
+
+func noEntry(err error) error {
+	if errors.Is(err, ledger.ErrOutOfRange) {
+		return fault(wire.CodeNotFound, "The log has no such entry yet. GET /v1/log/checkpoint says how many it has.").because(err)
+	}
+	return err
+}
+
+func texts(hashes []ledger.Hash) []string {
+	out := make([]string, len(hashes))
+	for i, h := range hashes {
+		out[i] = base64.StdEncoding.EncodeToString(h[:])
+	}
+	return out
+}
+
+func (s *Server) getConsistency(c *fiber.Ctx) error {
+	to, err := s.logSize(c, "to")
+	if err != nil {
+		return err
+	}
+	from, err := intQuery(c, "from", -1, 0, to)
+	if err != nil {
+		return err
+	}
+	if from < 0 {
+		return fault(wire.CodeBadRequest, "from is missing: the earlier size, from 0 to %d.", to)
+	}
+	path, err := s.engine.ConsistencyProof(c.UserContext(), from, to)
+	if err != nil {
+		return noEntry(err)
+	}
+	return c.JSON(wire.ConsistencyProof{From: from, To: to, Hashes: texts(path)})
+}
+
+// postProofs gives many audit paths against one checkpoint. Without a size it is
+// the newest; a size must be one that a checkpoint was signed for.
+func (s *Server) postProofs(c *fiber.Ctx) error {
+	var in wire.ProofsAsked
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	if n := len(in.Indexes); n == 0 || n > wire.MaxProofs {
+		return fault(wire.CodeBadRequest, "indexes has %d entries; must have 1 to %d.", n, wire.MaxProofs)
+	}
+	note, err := s.checkpointOf(c, &in.Size)
+	if err != nil {
+		return err
+	}
+	out := wire.Proofs{Checkpoint: note, Proofs: make([]wire.InclusionProof, len(in.Indexes))}
+	for i, index := range in.Indexes {
+		if index < 0 || index >= in.Size {
+			return fault(wire.CodeNotFound, "Entry %d is not among the %d that the checkpoint covers.", index, in.Size)
+		}
+		if out.Proofs[i], err = s.inclusion(c, index, in.Size); err != nil {
+			return err
+		}
+	}
+	return c.JSON(out)
+}
+
+func (s *Server) checkpointOf(c *fiber.Ctx, size *int64) (note string, err error) {
+	signed, err := s.engine.Signed(c.UserContext())
+	if err != nil {
+		return "", err
+	}
+	if *size == 0 || *size == int64(signed.Size) {
+		*size = int64(signed.Size)
+		return string(signed.Note()), nil
+	}
+	found := false
+	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
+		row, ok, err := tx.CheckpointAt(*size)
+		note, found = row.Note, ok && row.Note != ""
+		return err
+	})
+	if err == nil && (!found || *size > int64(signed.Size)) {
+		err = fault(wire.CodeNotFound, "No checkpoint was signed for size %d. Leave size out to get proofs against the newest.", *size)
+	}
+	return note, err
+}
+
+// getEvent shows one event to those who may see its case.
+func (s *Server) getEvent(c *fiber.Ctx) error {
+	row, err := s.event(c)
+	if err != nil {
+		return err
+	}
+	var out wire.EventView
+	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
+		head, err := projection.HeadOf(tx, row.Dev)
+		if err != nil {
+			return err
+		}
+		cp, found, err := tx.FirstCheckpointCovering(row.Index)
+		if err != nil || !found {
+			return err
+		}
+		out = wire.EventView{Change: changeOf(row), Pending: row.Seq > head.Seq, CheckpointSize: cp.Size, Checkpoint: cp.Note}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if out.Checkpoint == "" { // the note of the newest row is written with the next commit
+		size := int64(0)
+		if out.Checkpoint, err = s.checkpointOf(c, &size); err != nil {
+			return err
+		}
+		out.CheckpointSize = size
+	}
+	return c.JSON(out)
+}
+
+func changeOf(row store.EventRow) wire.Change {
+	return wire.Change{Index: row.Index, ReceivedUS: row.Received.UnixMicro(), Kind: int(reconcile.KindOf(row.Type)), ID: row.ID.String(), Envelope: string(row.Line)}
+}
+
+// event finds the event that the path names, where the person may see it.
+func (s *Server) event(c *fiber.Ctx) (row store.EventRow, err error) {
+	id, err := event.ParseID(c.Params("id"))
+	if err != nil {
+		return row, fault(wire.CodeBadRequest, "%.80q is not an event id (64 lower-case hex digits).", c.Params("id")).because(err)
+	}
+	found := false
+	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
+		if row, found, err = projection.EventByID(tx, id); err != nil || !found {
+			return err
+		}
+		found, err = s.maySeeEvent(tx, row, identity(c).Person)
+		return err
+	})
+	if err == nil && !found {
+		err = fault(wire.CodeNotFound, "There is no event %s, or it belongs to a case that you may not see.", id)
+	}
+	return row, err
+}
+
+// maySeeEvent: an event of a case is for those who may see the case, one of no
+// case (an enrolment, a person, a rule pack) for everyone who is signed in.
+func (s *Server) maySeeEvent(tx *store.Tx, row store.EventRow, person event.UUID) (bool, error) {
+	if row.Case == 0 {
+		return true, nil
+	}
+	k, found, err := projection.CaseByN(tx, row.Case)
+	if err != nil || !found {
+		return false, err
+	}
+	return projection.MaySee(tx, k.ID, person)
+}
+
+// getEventProof gives a file that any checker of C2SP tlog-proofs can read.
+func (s *Server) getEventProof(c *fiber.Ctx) error {
+	row, err := s.event(c)
+	if err != nil {
+		return err
+	}
+	signed, err := s.engine.Signed(c.UserContext())
+	if err != nil {
+		return err
+	}
+	leaf, err := s.engine.LeafAt(c.UserContext(), row.Index)
+	if err != nil {
+		return noEntry(err)
+	}
+	path, err := s.engine.InclusionProof(c.UserContext(), row.Index, int64(signed.Size))
+	if err != nil {
+		return noEntry(err)
+	}
+	proof, err := ledger.NewProof(leaf, ledger.Index(row.Index), path, signed)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+	return c.Send(proof.Marshal())
+}

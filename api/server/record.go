@@ -1,0 +1,205 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"fieldseal/api/wire"
+	"fieldseal/sync/bundle"
+	"fieldseal/sync/bundle/source"
+	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/event"
+	"fieldseal/sync/projection"
+	"fieldseal/sync/store"
+
+	"github.com/go-json-experiment/json"
+	"github.com/gofiber/fiber/v2"
+)
+
+// records keeps the newest custody records: computing one reads the whole case.
+type records struct {
+	mu   sync.Mutex
+	held map[event.UUID]record
+}
+
+type record struct {
+	size int64
+	json []byte
+}
+
+// maxRecords bounds the records kept in memory.
+const maxRecords = 32
+
+func (r *records) get(id event.UUID, size int64) ([]byte, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k, ok := r.held[id]
+	return k.json, ok && k.size == size
+}
+
+func (r *records) put(id event.UUID, size int64, data []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.held) >= maxRecords || r.held == nil {
+		r.held = map[event.UUID]record{}
+	}
+	r.held[id] = record{size, data}
+}
+
+// getRecord gives the custody record of a case. It is what the verifier finds in a
+// bundle of the whole case, made and verified here on the way: one code, one
+// record, and nothing is shown that would not also stand up outside.
+func (s *Server) getRecord(c *fiber.Ctx) error {
+	id, err := s.visibleCase(c)
+	if err != nil {
+		return err
+	}
+	size := s.engine.Size()
+	data, ok := s.records.get(id, size)
+	if !ok {
+		if data, size, err = s.computeRecord(c.UserContext(), id); err != nil {
+			return err
+		}
+		s.records.put(id, size, data)
+	}
+	return c.JSON(wire.Record{Case: id.String(), CheckpointSize: size, Record: data})
+}
+
+func (s *Server) visibleCase(c *fiber.Ctx) (event.UUID, error) {
+	id, err := uuidParam(c, "id")
+	if err != nil {
+		return id, err
+	}
+	return id, s.store.Read(c.UserContext(), func(tx *store.Tx) error {
+		_, err := caseFor(tx, id, identity(c).Person)
+		return err
+	})
+}
+
+func (s *Server) computeRecord(ctx context.Context, id event.UUID) ([]byte, int64, error) {
+	f, err := os.CreateTemp("", "fieldseal-record-*.zip")
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
+	made, err := s.makeBundle(ctx, f, bundle.Options{Case: id, WithoutMedia: true, Purpose: "custody record"})
+	if err != nil {
+		return nil, 0, err
+	}
+	verdict, err := verify.Verify(ctx, f, made.Length, verify.Options{})
+	if err != nil {
+		return nil, 0, err
+	}
+	if verdict.Record == nil {
+		return nil, 0, fmt.Errorf("the custody record of case %s cannot be computed: its own bundle does not verify; run fieldseal fsck", id)
+	}
+	data, err := json.Marshal(verdict.Record, json.Deterministic(true))
+	return data, int64(made.Checkpoint), err
+}
+
+// stamped gives a bundle its id and its time.
+func (s *Server) stamped(o bundle.Options) (bundle.Options, error) {
+	var random [10]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return o, err
+	}
+	o.Made = s.now().UTC().Truncate(time.Second)
+	o.Bundle = event.NewUUID(o.Made, random)
+	return o, nil
+}
+
+// makeBundle writes a bundle as of now for the server's own use: it does not leave.
+func (s *Server) makeBundle(ctx context.Context, w io.Writer, o bundle.Options) (bundle.Summary, error) {
+	o, err := s.stamped(o)
+	if err != nil {
+		return bundle.Summary{}, err
+	}
+	return bundle.Write(ctx, w, source.New(s.engine, s.store, s.blobs), o)
+}
+
+// Export makes a bundle; that it was made is on the ledger before a byte of it leaves.
+func (s *Server) Export(ctx context.Context, w io.Writer, o bundle.Options, actor event.UUID) (bundle.Summary, error) {
+	o, err := s.stamped(o)
+	if err != nil {
+		return bundle.Summary{}, err
+	}
+	p, _, err := source.Export(ctx, s.engine, s.store, s.blobs, actor, o)
+	if err != nil {
+		return bundle.Summary{}, err
+	}
+	_, err = p.WriteTo(w)
+	return p.Summary(), errors.Join(err, p.Close())
+}
+
+// getBundle gives the court bundle: made whole first, so that a failure is an
+// answer and not a broken file.
+func (s *Server) getBundle(c *fiber.Ctx) error {
+	id, err := s.visibleCase(c)
+	if err != nil {
+		return err
+	}
+	o := bundle.Options{Case: id, Purpose: c.Query("purpose")}
+	if o.Exhibits, err = s.exhibits(c, id); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp("", "fieldseal-bundle-*.zip")
+	if err != nil {
+		return err
+	}
+	// The file has no name from here on: it is gone when the answer has been sent.
+	if err := os.Remove(f.Name()); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	buf := bufio.NewWriterSize(f, 1<<20)
+	made, err := s.Export(c.UserContext(), buf, o, identity(c).Person)
+	if err == nil {
+		err = buf.Flush()
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		_ = f.Close()
+		if errors.Is(err, bundle.ErrOptions) {
+			return fault(wire.CodeBadRequest, "A bundle cannot be made of that choice of exhibits.").because(err)
+		}
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/zip")
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="case-`+id.String()+`.zip"`)
+	return c.SendStream(f, int(made.Length))
+}
+
+func (s *Server) exhibits(c *fiber.Ctx, id event.UUID) ([]event.Ref, error) {
+	text := c.Query("items")
+	if text == "" {
+		return nil, nil
+	}
+	var refs []event.Ref
+	err := s.store.Read(c.UserContext(), func(tx *store.Tx) error {
+		for _, t := range strings.Split(text, ",") {
+			u, err := event.ParseUUID(t)
+			if err != nil {
+				return fault(wire.CodeBadRequest, "items: %.80q is not an identifier.", t).because(err)
+			}
+			i, found, err := projection.ItemByID(tx, u)
+			if err != nil {
+				return err
+			}
+			if !found || i.Case != id {
+				return fault(wire.CodeNotFound, "items: the case has no item %s.", u)
+			}
+			refs = append(refs, event.Ref{Kind: i.Kind, ID: u})
+		}
+		return nil
+	})
+	return refs, err
+}

@@ -1,0 +1,207 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"fieldseal/api/access"
+	"fieldseal/api/upload"
+	"fieldseal/api/wire"
+	"fieldseal/sync/blob"
+	"fieldseal/sync/ingest"
+	"fieldseal/sync/store"
+	"fieldseal/sync/thumbnail"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/limiter"
+)
+
+const (
+	// idleBetween is how long a connection may stay open between requests.
+	idleBetween = 75 * time.Second
+	// stall is how long a peer may send or take nothing in the middle of a request.
+	stall = 30 * time.Second
+	// signInsPerMinute bounds attempts to sign in or enrol from one address; each
+	// costs an argon2 computation or a signature check.
+	signInsPerMinute = 120
+	// drain is how long a stopping server waits for requests that run.
+	drain = 20 * time.Second
+)
+
+// Config is what a server needs.
+type Config struct {
+	// Audience names this service in sealed sign-ins and tokens: its public address.
+	Audience string
+	// Version is told by the metrics.
+	Version string
+	// Guarded checks that the checkpoint guard can be reached.
+	Guarded func(context.Context) error
+}
+
+// Server answers HTTP.
+type Server struct {
+	cfg     Config
+	engine  *ingest.Engine
+	store   *store.Store
+	blobs   blob.Store
+	thumbs  *thumbnail.Maker
+	book    *access.Book
+	minter  *access.Minter
+	log     *slog.Logger
+	metrics *metrics
+	app     *fiber.App
+	now     func() time.Time
+	records records
+	work    sync.WaitGroup
+}
+
+// Parts are the rooms that a server stands on; all but Thumbnails are required.
+type Parts struct {
+	Engine     *ingest.Engine
+	Store      *store.Store
+	Blobs      blob.Store
+	Thumbnails *thumbnail.Maker
+	Book       *access.Book
+	Minter     *access.Minter
+	Log        *slog.Logger
+	Now        func() time.Time
+}
+
+// New makes a server. It does no I/O.
+func New(cfg Config, p Parts) (*Server, error) {
+	s := &Server{cfg: cfg, engine: p.Engine, store: p.Store, blobs: p.Blobs, thumbs: p.Thumbnails, book: p.Book, minter: p.Minter, log: p.Log, now: p.Now}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.metrics = newMetrics(cfg.Version, func() float64 { return float64(p.Engine.Size()) })
+	s.app = fiber.New(upload.Configure(fiber.Config{
+		AppName: "fieldseal", DisableStartupMessage: true, IdleTimeout: idleBetween, WriteTimeout: 0,
+		ErrorHandler: answerError(s.log), StrictRouting: true, CaseSensitive: true, EnablePrintRoutes: false,
+	}))
+	return s, s.routes()
+}
+
+func (s *Server) routes() error {
+	s.app.Use(s.observe, protect)
+	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("alive\n") })
+	s.app.Get("/readyz", s.getReady)
+	s.app.Get("/metrics", s.metrics.handler())
+
+	v1 := s.app.Group("/v1")
+	slow := limiter.New(limiter.Config{Max: signInsPerMinute, Expiration: time.Minute, LimitReached: func(*fiber.Ctx) error {
+		f := fault(wire.CodeRateLimited, "Too many sign-ins from this address within a minute. Wait and try again.")
+		f.RetryAfter = 60
+		return f
+	}})
+	v1.Post("/auth/login", slow, s.postLogin)
+	v1.Post("/auth/refresh", slow, s.postRefresh)
+	v1.Post("/auth/logout", s.postLogout)
+	v1.Post("/auth/challenge", slow, s.postChallenge)
+	v1.Post("/auth/device", slow, s.postDevice)
+	v1.Post("/enrol", slow, s.postEnrol)
+
+	v1.Get("/log/checkpoint", s.getCheckpoint)
+	v1.Get("/log/proof/inclusion", s.getInclusion)
+	v1.Get("/log/proof/consistency", s.getConsistency)
+	v1.Post("/log/proofs", s.postProofs)
+
+	v1.Post("/batches", s.authenticate, s.postBatch)
+	v1.Get("/devices/:id/head", s.authenticate, s.getHead)
+	v1.Get("/me", s.authenticate, s.getMe)
+	v1.Get("/changes", s.authenticate, full, s.getChanges)
+	v1.Get("/events/:id", s.authenticate, full, s.getEvent)
+	v1.Get("/events/:id/proof", s.authenticate, full, s.getEventProof)
+	v1.Get("/cases", s.authenticate, full, s.getCases)
+	v1.Get("/cases/:id", s.authenticate, full, s.getCase)
+	v1.Get("/cases/:id/items", s.authenticate, full, s.getItems)
+	v1.Get("/cases/:id/record", s.authenticate, full, s.getRecord)
+	v1.Get("/cases/:id/bundle", s.authenticate, full, s.getBundle)
+	v1.Get("/items", s.authenticate, full, s.findItems)
+	v1.Get("/quarantine", s.authenticate, full, s.overseer, s.getQuarantine)
+	v1.Get("/quarantine/:index", s.authenticate, full, s.overseer, s.getQuarantined)
+	v1.Get("/media/:sha256/state", s.authenticate, full, s.getMediaState)
+	return upload.Register(v1, s.uploads())
+}
+
+// App is the fiber application, for tests that call it without a network.
+func (s *Server) App() *fiber.App { return s.app }
+
+// Serve answers on a listener until ctx ends, then lets the requests that run
+// come to their end.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	s.start(ctx)
+	failed := make(chan error, 1)
+	go func() { failed <- s.app.Listener(upload.RollingDeadlineListener(l, stall)) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.log.Info("stopping", "drain", drain.String())
+	err := s.app.ShutdownWithTimeout(drain)
+	s.work.Wait()
+	return err
+}
+
+// start runs what goes on beside requests: the index of event ids, and the
+// announcement of files that arrived just before a crash.
+func (s *Server) start(ctx context.Context) {
+	s.work.Go(func() {
+		if _, err := upload.Sweep(ctx, s.uploads()); err != nil && ctx.Err() == nil {
+			s.log.Error("announcing arrived files failed; it is tried again at the next start and whenever a device asks", "cause", err.Error())
+		}
+	})
+}
+
+func (s *Server) getReady(c *fiber.Ctx) error {
+	out := wire.Ready{Ready: true, Checks: map[string]string{}}
+	check := func(name string, err error) {
+		out.Checks[name] = "ok"
+		if err != nil {
+			out.Ready = false
+			out.Checks[name] = "failed; see the log"
+			s.log.Error("not ready", "check", name, "cause", err.Error())
+		}
+	}
+	check("database", s.store.Read(c.UserContext(), func(tx *store.Tx) error { _, _, err := tx.LastCheckpoint(); return err }))
+	_, err := s.blobs.Has(c.UserContext(), blob.Digest{})
+	check("media", err)
+	if s.cfg.Guarded != nil {
+		check("guard", s.cfg.Guarded(c.UserContext()))
+	}
+	status := fiber.StatusOK
+	if !out.Ready {
+		status = fiber.StatusServiceUnavailable
+	}
+	return c.Status(status).JSON(out)
+}
+
+var errNoOwner = errors.New("an upload's owner is not a device or person")
+
+// ownerOf is how an upload names who sends it: the device, or the person.
+func ownerOf(id access.Identity) string {
+	if !id.Device.IsZero() {
+		return "device " + id.Device.String()
+	}
+	return "person " + id.Person.String()
+}
+
+func carrierText(owner string) (string, error) {
+	kind, id, ok := strings.Cut(owner, " ")
+	if !ok || kind != "device" && kind != "person" {
+		return "", fmt.Errorf("%w: %q", errNoOwner, owner)
+	}
+	if kind == "person" {
+		return "", nil
+	}
+	return id, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"fieldseal/api/access"
+	"fieldseal/api/server"
+	"fieldseal/schema"
+	"fieldseal/sync/ingest"
+	"fieldseal/sync/rules"
+	"fieldseal/sync/thumbnail"
+
+	"github.com/spf13/cobra"
+)
+
+func serveCommand() *cobra.Command {
+	var listen, logFormat string
+	c := &cobra.Command{
+		Use:     "serve",
+		Short:   "Run the server until it is told to stop",
+		Example: "  fieldseal serve --data /var/lib/fieldseal",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(dataDir(c))
+			if err != nil {
+				return err
+			}
+			if listen != "" {
+				cfg.Listen = listen
+				if err := cfg.Validate(); err != nil {
+					return err
+				}
+			}
+			return serve(c.Context(), cfg, logFormat)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "", "serve on this `address` instead of the configured one")
+	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	return c
+}
+
+func serve(ctx context.Context, cfg Config, logFormat string) error {
+	opts := &slog.HandlerOptions{Level: logLevels[cfg.Log]}
+	log := slog.New(slog.NewTextHandler(os.Stderr, opts))
+	if logFormat == "json" {
+		log = slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	h, err := openWith(ctx, cfg, log, ingest.Config{})
+	if err != nil {
+		return err
+	}
+	s, done, err := newServer(h)
+	if err != nil {
+		return errors.Join(err, h.close())
+	}
+	l, err := listenOn(cfg)
+	if err != nil {
+		done()
+		return errors.Join(err, h.close())
+	}
+	log.Info("serving", "address", l.Addr().String(), "origin", cfg.Origin, "entries", h.engine.Size())
+	err = s.Serve(ctx, l)
+	done()
+	return errors.Join(err, h.close())
+}
+
+func newServer(h *house) (*server.Server, func(), error) {
+	key, err := tokenKey(h.cfg.path(h.cfg.Keys))
+	if err != nil {
+		return nil, nil, err
+	}
+	thumbs, err := thumbnail.Open(thumbnail.Config{Dir: h.cfg.path(h.cfg.Derivatives), Content: h.blobs, Failed: func(err error) { h.log.Error("thumbnail failed", "cause", err.Error()) }})
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := server.New(server.Config{Audience: h.cfg.PublicURL, Version: version, Guarded: func(ctx context.Context) error {
+		_, _, err := h.guard.State(ctx, h.cfg.Origin)
+		return err
+	}}, server.Parts{Engine: h.engine, Store: h.store, Blobs: h.blobs, Thumbnails: thumbs, Book: h.book,
+		Minter: access.NewMinter(key, h.cfg.PublicURL, time.Now), Log: h.log, Now: time.Now})
+	return s, thumbs.Close, err
+}
+
+func listenOn(cfg Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve on %s: %w. Is another server running there? Choose another address with --listen", cfg.Listen, err)
+	}
+	if cfg.TLS.Certificate == "" {
+		return l, nil
+	}
+	cert, err := tls.LoadX509KeyPair(cfg.path(cfg.TLS.Certificate), cfg.path(cfg.TLS.Key))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the TLS certificate: %w", err), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// defaultPack is the exact text of the newest rule pack that comes with the program.
+func defaultPack() ([]byte, error) {
+	p := rules.Default()
+	return schema.Rules.ReadFile("rules/" + p.ID + "-" + p.Version + ".json")
+}
