@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -157,7 +156,12 @@ func TestWebAssembly(t *testing.T) {
 	if err := os.WriteFile(script, []byte(nodeScript), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(node, script, filepath.Join(runtime.GOROOT(), "lib", "wasm", "wasm_exec.js"), wasm, good, changed, other).CombinedOutput()
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	support := filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js")
+	out, err := exec.Command(node, script, support, wasm, good, changed, other).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -16,17 +16,35 @@ import (
 	"fieldseal/sync/seal"
 )
 
-func otherS(t testing.TB, sig []byte) []byte {
-	var v struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(sig, &v); err != nil {
-		t.Fatal(err)
-	}
-	v.S.Sub(elliptic.P256().Params().N, v.S)
-	out, err := asn1.Marshal(v)
+// malleate gives an envelope the other valid ECDSA signature: (r, n-s).
+func malleate(t testing.TB, line string) string {
+	t.Helper()
+	env, err := seal.ParseEnvelope([]byte(line))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	var v struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(env.Signatures[0].Sig, &v); err != nil {
+		t.Fatal(err)
+	}
+	v.S.Sub(elliptic.P256().Params().N, v.S)
+	sig, err := asn1.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Signatures[0].Sig = sig
+	return string(env.Encode())
+}
+
+// TestMalleatedSignature: anyone can make the other valid signature of an event.
+// The ledger's leaf is the same; but the manifest pins the envelope's bytes.
+func TestMalleatedSignature(t *testing.T) {
+	s := bundletest.NewStory(bundletest.New(t))
+	f := openForge(t, s.Bundle(s.Options()))
+	f.edit(bag.PathEvents, func(l []string) []string { l[len(l)-1] = malleate(t, l[len(l)-1]); return l })
+	fails(t, s.Verify(f.build(), verify.Options{}), "files")
+	f.key = s.Authority.Key
+	passes(t, s.Verify(f.build(), verify.Options{}))
 }
 
 func ofType(ty event.Type) func(*event.Payload) bool {

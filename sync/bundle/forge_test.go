@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/base64"
 	"hash/crc32"
 	"io"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"fieldseal/sync/bundle/container"
 	"fieldseal/sync/bundle/verify"
 	"fieldseal/sync/event"
-	"fieldseal/sync/ledger"
 	"fieldseal/sync/seal"
 
 	"github.com/go-json-experiment/json"
@@ -208,27 +206,6 @@ func (f *forge) chain(device event.UUID, change func(*bag.ChainLine)) {
 	})
 }
 
-// retile keeps the tiles that the leaves need and no others; give has all of them.
-func (f *forge) retile(give func(ledger.TileID) []byte) {
-	var indices []ledger.Index
-	for _, l := range f.leaves() {
-		indices = append(indices, l.Index)
-	}
-	ids, err := ledger.RequiredTiles(f.m.Checkpoint.Size, indices)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	for p := range f.files {
-		if bag.ParsePath(p).Class == bag.ClassTile {
-			delete(f.files, p)
-		}
-	}
-	for _, id := range ids {
-		w := id.Width(f.m.Checkpoint.Size)
-		f.files[bag.TilePath(id, w)] = give(id)[:w*ledger.HashSize]
-	}
-}
-
 // build puts the bundle together. Everything is stored, which a bundle may be.
 func (f *forge) build() []byte {
 	f.t.Helper()
@@ -291,18 +268,6 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 			}
 		}
 	}
-}
-
-// malleate gives the other valid ECDSA signature of a line: (r, n-s).
-func malleate(t testing.TB, line string) string {
-	t.Helper()
-	env, err := seal.ParseEnvelope([]byte(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := env.Signatures[0].Sig
-	sig := otherS(t, old)
-	return strings.Replace(line, base64.StdEncoding.EncodeToString(old), base64.StdEncoding.EncodeToString(sig), 1)
 }
 
 // fails requires that a verdict has a failure of one of the checks.

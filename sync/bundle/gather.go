@@ -67,7 +67,7 @@ func (mk *maker) mention() error {
 			continue
 		}
 		mk.mentioned[p.Device], mk.mentioned[p.Actor] = true, true
-		for _, id := range uuidsIn(p.Body) {
+		for _, id := range Mentioned(p.Body) {
 			mk.mentioned[id] = true
 		}
 		for _, m := range bag.MediaOf(body) {
@@ -87,8 +87,9 @@ func (mk *maker) mention() error {
 	return nil
 }
 
-// uuidsIn lists the UUIDs in a JSON text, also in texts within it.
-func uuidsIn(text []byte) []event.UUID {
+// Mentioned lists the UUIDs in a body's JSON text, also in texts within it, as
+// often as they stand there.
+func Mentioned(text []byte) []event.UUID {
 	var list []event.UUID
 	for {
 		i := bytes.IndexByte(text, '-')

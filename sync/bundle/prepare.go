@@ -113,7 +113,7 @@ func (mk *maker) make() (*Prepared, error) {
 		mk.m.Disclosure.Scope = bag.Exhibits
 	}
 	for _, step := range []func() error{
-		mk.genesis, mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia,
+		mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia,
 		mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts,
 	} {
 		if err := mk.ctx.Err(); err != nil {
@@ -130,10 +130,32 @@ func broken(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrSource}, args...)...)
 }
 
-// genesis finds the authority. Its genesis is among the first events; the size
-// does not matter to it.
-func (mk *maker) genesis() error {
-	for ev, err := range mk.src.Events(mk.ctx, mk.o.Case, ledger.MaxSize) {
+// checkpoint takes up the newest checkpoint, and the authority whose genesis says
+// by which key it must be signed.
+func (mk *maker) checkpoint() error {
+	text, err := mk.src.Checkpoint(mk.ctx)
+	if err != nil {
+		return err
+	}
+	claimed, _, err := ledger.ParseUnverifiedCheckpoint(text)
+	if err != nil {
+		return broken("the newest checkpoint: %w", err)
+	}
+	if err := mk.genesis(claimed.Size); err != nil {
+		return err
+	}
+	if mk.cp, err = ledger.ParseCheckpoint(text, mk.logKey); err != nil {
+		return broken("the newest checkpoint: %w", err)
+	}
+	mk.m.Checkpoint = bag.Tree{Size: mk.cp.Size, Root: event.Root(mk.cp.Root)}
+	if err := mk.add(bag.PathCheckpoint, mk.cp.Note(), false); err != nil {
+		return err
+	}
+	return mk.add(bag.PathLogKey, []byte(mk.m.Authority.LogKey+"\n"), false)
+}
+
+func (mk *maker) genesis(size ledger.Size) error {
+	for ev, err := range mk.src.Events(mk.ctx, mk.o.Case, size) {
 		if err != nil {
 			return err
 		}
@@ -143,8 +165,10 @@ func (mk *maker) genesis() error {
 		}
 		if b, ok := body.(*event.AuthorityGenesis); ok {
 			mk.m.Authority = bag.Authority{Name: b.Name, NameZH: b.NameZH, Device: p.Device, Key: b.Key, Genesis: ev.Index, Origin: b.LogOrigin, LogKey: b.LogKey}
-			mk.logKey, err = ledger.ParseVerifier(b.LogKey)
-			return err
+			if mk.logKey, err = ledger.ParseVerifier(b.LogKey); err != nil {
+				return broken("the authority's genesis: %w", err)
+			}
+			return nil
 		}
 	}
 	return broken("the authority's genesis is not among its events")
@@ -172,24 +196,6 @@ func parse(ev *Event) (event.Payload, event.Body, error) {
 		return bad(fmt.Errorf("it is event %s, its leaf says %s", id, event.ID(ev.Leaf.Event)))
 	}
 	return p, body, nil
-}
-
-func (mk *maker) checkpoint() error {
-	text, err := mk.src.Checkpoint(mk.ctx)
-	if err != nil {
-		return err
-	}
-	if mk.cp, err = ledger.ParseCheckpoint(text, mk.logKey); err != nil {
-		return broken("the newest checkpoint: %w", err)
-	}
-	if int64(mk.m.Authority.Genesis) >= int64(mk.cp.Size) {
-		return broken("the newest checkpoint covers %d entries, not even the authority's genesis at %d", mk.cp.Size, mk.m.Authority.Genesis)
-	}
-	mk.m.Checkpoint = bag.Tree{Size: mk.cp.Size, Root: event.Root(mk.cp.Root)}
-	if err := mk.add(bag.PathCheckpoint, mk.cp.Note(), false); err != nil {
-		return err
-	}
-	return mk.add(bag.PathLogKey, []byte(mk.m.Authority.LogKey+"\n"), false)
 }
 
 func (mk *maker) rulePack() error {

@@ -13,6 +13,7 @@ import (
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/reconcile"
+	"fieldseal/sync/rules"
 	"fieldseal/sync/seal"
 	"fieldseal/sync/store"
 )
@@ -167,41 +168,63 @@ func (g *gatherer) authority() error {
 	}
 	packs, err := projection.RulePacks(g.tx)
 	for _, p := range packs {
-		g.take(p.Index)
+		if p.Pack == rules.DefaultID {
+			g.take(p.Index)
+		}
 	}
 	return err
 }
 
 // statements plans what the authority said about everyone who is named, about
-// those whom its statements name in turn, and about the files.
+// those whom its statements name in turn, and about the files. Of the UUIDs that
+// events name most are of other things, so that they are looked up many at once.
 func (g *gatherer) statements() error {
 	for len(g.todo) > 0 {
-		id := g.todo[len(g.todo)-1]
-		g.todo = g.todo[:len(g.todo)-1]
-		if err := g.subject(id[:]); err != nil {
+		var known []event.UUID
+		todo := g.todo
+		g.todo = nil
+		err := store.In(g.tx, "SELECT subject, idx FROM statements WHERE subject IN (%s)", nil, todo, func(id event.UUID) any { return id[:] },
+			func(scan func(...any) error) error {
+				var index int64
+				var id event.UUID
+				err := scan(store.Into(&id), &index)
+				g.take(index)
+				known = append(known, id)
+				return err
+			})
+		if err != nil {
 			return err
 		}
-		if p, found, err := projection.PersonByID(g.tx, id); err != nil {
+		if err := g.related(known); err != nil {
 			return err
-		} else if found {
+		}
+	}
+	files := make([]event.Digest, 0, len(g.files))
+	for d := range g.files {
+		files = append(files, d)
+	}
+	return store.In(g.tx, "SELECT idx FROM statements WHERE subject IN (%s)", nil, files, func(d event.Digest) any { return d[:] }, g.index)
+}
+
+// related names the organisation of a person, and who a device belongs to.
+func (g *gatherer) related(ids []event.UUID) error {
+	for _, id := range ids {
+		p, found, err := projection.PersonByID(g.tx, id)
+		if err != nil {
+			return err
+		}
+		if found {
 			g.name(p.Org)
 		}
-		if d, found, err := projection.DeviceByID(g.tx, id); err != nil {
+		d, found, err := projection.DeviceByID(g.tx, id)
+		if err != nil {
 			return err
-		} else if found {
+		}
+		if found {
 			g.name(d.Person, d.Org)
 		}
 	}
-	for d := range g.files {
-		if err := g.subject(d[:]); err != nil {
-			return err
-		}
-	}
 	return nil
-}
-
-func (g *gatherer) subject(key []byte) error {
-	return g.tx.Each("SELECT idx FROM statements WHERE subject = $1", store.Args(key), g.index)
 }
 
 // index scans one place and plans it.
