@@ -120,7 +120,7 @@ func TestStrangerChecksByHand(t *testing.T) {
 // TestStrangerClimbs does the same in a ledger of several tiles, where the
 // event's tile is full, and with an authority whose key is Ed25519.
 func TestStrangerClimbs(t *testing.T) {
-	s := bundletest.NewStory(bundletest.NewEd25519(t))
+	s := bundletest.NewStory(bundletest.NewFixed(t))
 	other := s.UUID()
 	for range 700 {
 		s.Authority.Seal(event.UUID{}, &event.LabelBlock{Device: s.Inspector.ID, Prefix: "S-", First: 1, Last: 2})

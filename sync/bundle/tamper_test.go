@@ -16,8 +16,7 @@ import (
 )
 
 // small is a case as small as a case can be, with one photo.
-func small(t testing.TB) *bundletest.World {
-	w := bundletest.New(t)
+func small(w *bundletest.World) *bundletest.World {
 	org := w.Org("environment", "Bureau")
 	d := w.Enrol(org, w.Person(org, "Li Wei", event.RoleInspector))
 	seen := w.Checkpoint()
@@ -70,7 +69,7 @@ func sweep(t *testing.T, n int, change func(i int) []byte) {
 // TestEveryByte flips a bit of every byte of a bundle, its ZIP framing and the
 // padding inside deflated data included. There is no byte that does not matter.
 func TestEveryByte(t *testing.T) {
-	w := small(t)
+	w := small(bundletest.New(t))
 	b := w.Bundle(w.Options())
 	sweep(t, len(b), func(i int) []byte {
 		c := bytes.Clone(b)
@@ -82,9 +81,8 @@ func TestEveryByte(t *testing.T) {
 // TestEveryBit flips every bit of what a reader interprets before any digest
 // protects it: the ZIP framing, the manifest and the list of files.
 func TestEveryBit(t *testing.T) {
-	w := small(t)
+	w := small(bundletest.New(t))
 	b := w.Bundle(w.Options())
-	var places []int
 	a, err := container.Open(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +98,7 @@ func TestEveryBit(t *testing.T) {
 			data[k] = true
 		}
 	}
+	var places []int
 	for i, d := range data {
 		if !d {
 			places = append(places, i)
@@ -114,7 +113,7 @@ func TestEveryBit(t *testing.T) {
 
 // TestCutAndGrown cuts a bundle everywhere, and puts bytes everywhere.
 func TestCutAndGrown(t *testing.T) {
-	w := small(t)
+	w := small(bundletest.New(t))
 	b := w.Bundle(w.Options())
 	sweep(t, 3000, func(i int) []byte {
 		rng := rand.New(rand.NewPCG(1, uint64(i)))
@@ -138,7 +137,7 @@ func TestCutAndGrown(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	w := small(f)
+	w := small(bundletest.NewFixed(f)) // the same in all of the fuzzer's processes
 	good := w.Bundle(w.Options())
 	f.Add(good)
 	f.Add(good[:len(good)/2])

@@ -166,7 +166,6 @@ var moreWords = map[string][2]string{
 
 	"unit.d": {"d", "天"}, "unit.h": {"h", "小时"}, "unit.min": {"min", "分"}, "unit.s": {"s", "秒"},
 
-	"collected": {"collected", "采集"}, "sealed": {"sealed", "加封"}, "relinquished.step": {"relinquished", "移交"},
 	"step.collected": {"collected", "采集"}, "step.sealed": {"sealed", "加封"}, "step.relinquished": {"relinquished", "移交"},
 	"step.received": {"received", "接收"}, "step.not_received": {"not received", "未收到"}, "step.concluded": {"receipt confirmed", "确认接收"},
 	"step.declined": {"declined", "拒收"}, "step.stored": {"stored", "入库或移位"}, "step.accessioned": {"checked in", "实验室接收"},

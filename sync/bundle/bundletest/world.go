@@ -5,7 +5,11 @@
 package bundletest
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"testing"
 	"time"
@@ -39,6 +43,8 @@ type World struct {
 	tiles map[ledger.TileID][]byte
 	count int
 	keys  map[event.UUID]seal.PublicKey
+	// generate makes the keys of devices.
+	generate func() (*seal.PrivateKey, error)
 }
 
 // Entry is what the ledger has at an index.
@@ -51,20 +57,40 @@ type Entry struct {
 	Detail  string
 }
 
-// New makes a world whose authority has a P-256 key.
-func New(t testing.TB) *World { return newWorld(t, seal.GenerateKey) }
-
-// NewEd25519 makes a world whose authority has an Ed25519 key, so that what it
-// signs is the same every time.
-func NewEd25519(t testing.TB) *World { return newWorld(t, seal.GenerateEd25519) }
-
-func newWorld(t testing.TB, generate func() (*seal.PrivateKey, error)) *World {
+// New makes a world of new P-256 keys.
+func New(t testing.TB) *World {
 	t.Helper()
-	w := &World{T: t, Files: map[event.Digest][]byte{}, Partial: map[event.Digest]int64{}, Notes: map[ledger.Size][]byte{},
+	key, err := ledger.GenerateKey(Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorld(t, seal.GenerateKey, key)
+}
+
+// NewFixed makes a world of Ed25519 keys that are the same in every run, so that
+// all signatures are, too.
+func NewFixed(t testing.TB) *World {
+	t.Helper()
+	key, err := ledger.NewKey(Origin, make([]byte, ed25519.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := byte(0)
+	return newWorld(t, func() (*seal.PrivateKey, error) {
+		n++
+		der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize)))
+		if err != nil {
+			return nil, err
+		}
+		return seal.ParsePrivateKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	}, key)
+}
+
+func newWorld(t testing.TB, generate func() (*seal.PrivateKey, error), logKey *ledger.Key) *World {
+	t.Helper()
+	w := &World{T: t, LogKey: logKey, generate: generate, Files: map[event.Digest][]byte{}, Partial: map[event.Digest]int64{}, Notes: map[ledger.Size][]byte{},
 		Now: time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC), tree: &ledger.Tree{}, tiles: map[ledger.TileID][]byte{}, keys: map[event.UUID]seal.PublicKey{}}
 	key, err := generate()
-	w.must(err)
-	w.LogKey, err = ledger.GenerateKey(Origin)
 	w.must(err)
 	w.Authority = &Device{w: w, ID: w.UUID(), Key: key, Person: w.UUID()}
 	w.keys[w.Authority.ID] = key.Public()
@@ -190,7 +216,7 @@ func (w *World) Enrol(org, person event.UUID) *Device {
 // Register enrols a device of a person, whose chain has not begun.
 func (w *World) Register(org, person event.UUID) *Device {
 	w.T.Helper()
-	key, err := seal.GenerateKey()
+	key, err := w.generate()
 	w.must(err)
 	d := &Device{w: w, ID: w.UUID(), Key: key, Person: person, Org: org}
 	code := event.Digest(sha256.Sum256([]byte(d.ID.String())))
