@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -38,6 +39,11 @@ func (f *Files) receive(ctx context.Context, a *activity, l *loaded, body io.Rea
 		return fmt.Errorf("append to upload %s: %w", l.ID, err)
 	}
 	s := &sink{f: f, a: a, l: l, data: data, at: l.Offset, flushed: time.Now()}
+	if l.Length-l.Offset >= minDirect {
+		if s.direct, err = f.fs.OpenDirect(f.path(l.where, l.ID.String(), dataName)); err != nil {
+			s.direct = nil // the page cache serves as well, only slower
+		}
+	}
 	if sum != nil {
 		s.chunk = sha256.New()
 	}
@@ -52,9 +58,10 @@ func (f *Files) receive(ctx context.Context, a *activity, l *loaded, body io.Rea
 	}
 	// What was written and not acknowledged stays behind: after a failed flush the
 	// kernel may show bytes that are not on the disk. The next load cuts it off.
-	if cerr := data.Close(); err == nil {
-		err = cerr
+	if s.direct != nil {
+		err = errors.Join(err, s.direct.Close())
 	}
+	err = errors.Join(err, data.Close())
 	if err == nil && source != nil {
 		return &SourceError{Offset: l.Offset, Err: source}
 	}
@@ -71,6 +78,7 @@ type sink struct {
 	a       *activity
 	l       *loaded
 	data    file
+	direct  file      // the same past the page cache; nil where that is not to be had
 	chunk   hash.Hash // of this chunk alone; nil without a checksum
 	at      int64     // where the next buffer is written
 	flushed time.Time // when the last checkpoint was
@@ -80,7 +88,7 @@ type sink struct {
 // source is the body's failure, err the store's. Both workers have ended when it
 // returns.
 func (s *sink) run(ctx context.Context, body io.Reader) (source, err error) {
-	left := s.l.Length - s.at
+	at, left := s.at, s.l.Length-s.at
 	set, giveBack := s.f.buffers.borrow(left)
 	defer giveBack()
 	free := make(chan []byte, len(set))
@@ -95,9 +103,9 @@ func (s *sink) run(ctx context.Context, body io.Reader) (source, err error) {
 		if !ok {
 			break // the writer failed
 		}
-		size := min(left, int64(cap(buf)))
+		size := min(left, int64(cap(buf))-at%directAlign) // so that the next one is aligned
 		n, rerr := fill(ctx, body, buf[:size], s.f.checkpoint)
-		left -= int64(n)
+		at, left = at+int64(n), left-int64(n)
 		filled <- buf[:n]
 		if rerr == io.EOF {
 			break
@@ -127,10 +135,9 @@ func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
 			continue
 		}
 		toHash <- b
-		_, err = s.data.WriteAt(b, s.at)
+		err = s.put(b)
 		<-hashed
 		if err == nil {
-			s.at += int64(len(b))
 			err = s.checkpoint()
 		}
 		if err != nil {
@@ -138,6 +145,32 @@ func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
 			continue
 		}
 		free <- b[:cap(b)]
+	}
+	return err
+}
+
+// put writes b at s.at: whole blocks past the page cache where that is to be had,
+// the rest through it. The two never share a block, so neither sees the other's
+// bytes half written.
+func (s *sink) put(b []byte) error {
+	if whole := len(b) &^ (directAlign - 1); s.direct != nil && whole > 0 && s.at%directAlign == 0 {
+		_, err := s.direct.WriteAt(b[:whole], s.at)
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+			err = s.direct.Close() // this file system cannot do it after all
+			s.direct, whole = nil, 0
+		}
+		if err != nil {
+			return err
+		}
+		s.at += int64(whole)
+		b = b[whole:]
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := s.data.WriteAt(b, s.at)
+	if err == nil {
+		s.at += int64(len(b))
 	}
 	return err
 }

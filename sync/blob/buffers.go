@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 type bufferSet [buffersPerAppend][]byte
@@ -28,9 +29,16 @@ func newBufferPool() *bufferPool {
 func newBuffers(size int) *bufferSet {
 	set := new(bufferSet)
 	for i := range set {
-		set[i] = make([]byte, size)
+		set[i] = alignedBuffer(size)
 	}
 	return set
+}
+
+// alignedBuffer is a buffer whose address is a multiple of directAlign.
+func alignedBuffer(size int) []byte {
+	b := make([]byte, size+directAlign)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (directAlign - 1)
+	return b[skip : skip+size : skip+size]
 }
 
 // borrow returns a set and the function that gives it back. want is the most

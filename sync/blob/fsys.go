@@ -14,11 +14,17 @@ type fsys interface {
 	Mkdir(name string) error
 	Open(name string) (file, error)               // to read
 	OpenFile(name string, flag int) (file, error) // to write; creates with mode 0o640
-	Rename(from, to string) error                 // replaces a file at to
-	Remove(name string) error                     // a file or an empty directory
-	ReadDir(name string) ([]fs.DirEntry, error)   // sorted by name
-	Stat(name string) (fs.FileInfo, error)        //
-	SyncDir(name string) error                    // makes the directory's entries durable
+	// OpenDirect opens an existing file to write past the page cache: offsets,
+	// lengths and addresses must be multiples of directAlign. What it writes is
+	// durable after a Sync of any handle of the file, like everything else. Where
+	// the file system cannot do it, opening or the first write fails with EINVAL
+	// or errors.ErrUnsupported.
+	OpenDirect(name string) (file, error)
+	Rename(from, to string) error               // replaces a file at to
+	Remove(name string) error                   // a file or an empty directory
+	ReadDir(name string) ([]fs.DirEntry, error) // sorted by name
+	Stat(name string) (fs.FileInfo, error)      //
+	SyncDir(name string) error                  // makes the directory's entries durable
 }
 
 type file interface {

@@ -27,6 +27,14 @@ const (
 	// second-level cache.
 	bigBuffer = 512 << 10
 
+	// directAlign is what writing past the page cache is aligned to: the block of
+	// today's disks and file systems, and a multiple of the older 512 bytes.
+	directAlign = 4096
+
+	// minDirect is the least that must be missing of an upload for its bytes to go
+	// past the page cache: below it opening the file once more is not worth it.
+	minDirect = 64 << 10
+
 	// smallBuffer is what an Append uses while all big buffers are out.
 	smallBuffer = 32 << 10
 

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // simFS is a file system in memory that knows what would survive a power cut:
@@ -37,6 +39,8 @@ type simFS struct {
 }
 
 const simSector = 512
+
+var errUnaligned = errors.New("a direct write is not aligned")
 
 type inode struct {
 	dir            bool
@@ -167,6 +171,15 @@ func (s *simFS) OpenFile(name string, flag int) (f file, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return f, nil
+}
+
+func (s *simFS) OpenDirect(name string) (file, error) {
+	f, err := s.OpenFile(name, os.O_WRONLY)
+	if err != nil {
+		return nil, err
+	}
+	f.(*simFile).direct = true
 	return f, nil
 }
 
@@ -317,6 +330,7 @@ type simFile struct {
 	name   string
 	at     int64
 	locked bool
+	direct bool // writes must be aligned
 }
 
 func (f *simFile) Read(p []byte) (n int, err error) {
@@ -353,6 +367,9 @@ func (f *simFile) Seek(offset int64, whence int) (int64, error) {
 }
 
 func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.direct && (off%directAlign != 0 || len(p)%directAlign != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(p)))%directAlign != 0) {
+		return 0, &fs.PathError{Op: "write", Path: f.name, Err: errUnaligned}
+	}
 	err := f.s.do("write", f.name, func() error {
 		if need := int(off) + len(p); need > len(f.n.data) {
 			f.n.touch(len(f.n.data), need)
