@@ -2,8 +2,8 @@ package verify
 
 import (
 	"bytes"
-	"errors"
-	"io"
+	"cmp"
+	"fmt"
 
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/event"
@@ -11,7 +11,8 @@ import (
 )
 
 // restoreBodies reads the events again, which happens only where there are
-// amendments, for the raw bodies of those that are amended.
+// amendments, for the raw bodies of those that are amended. What it takes is
+// known by its id, so that a file that changed meanwhile cannot slip anything in.
 func (v *verifier) restoreBodies() error {
 	need := v.found.asm.Amended()
 	if len(need) == 0 {
@@ -20,11 +21,8 @@ func (v *verifier) restoreBodies() error {
 	l := v.lines(bag.PathEvents, seal.MaxLine)
 	for len(need) > 0 {
 		line, err := l.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errStop) {
-			break
-		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %s changed or failed while it was read again: %w", ErrUnreadable, bag.PathEvents, cmp.Or(l.read.err, err))
 		}
 		env, err := seal.ParseEnvelope(line)
 		if err != nil {

@@ -118,7 +118,9 @@ func (r *eventReader) run() error {
 	r.last, r.tileN = -1, -1
 	err := r.walk()
 	if err == nil || errors.Is(err, errStop) {
-		err = errors.Join(err, r.finish(err == nil))
+		if bad := r.finish(err == nil); bad != nil {
+			return bad // that the file cannot be read outweighs what it says
+		}
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/event"
@@ -158,19 +159,17 @@ func (v *verifier) hashRest() error {
 	defer cancel(nil)
 	todo := make(chan *pinned)
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var done int64
+	var done atomic.Int64
+	tick := func(n int) { v.progress("files", done.Add(int64(n)), total) }
 	for range v.o.Workers {
 		wg.Go(func() {
 			for f := range todo {
-				if _, err := v.open(f).close(); err != nil {
+				r := v.open(f)
+				r.tick = tick
+				if _, err := r.close(); err != nil {
 					cancel(err)
 					return
 				}
-				mu.Lock()
-				done += f.Size
-				v.progress("files", done, total)
-				mu.Unlock()
 			}
 		})
 	}

@@ -110,6 +110,8 @@ func (v *verifier) run(r io.ReaderAt, size int64) error {
 			return err
 		}
 		switch err := stage(); {
+		case errors.Is(err, errStop) && v.verdict.FailureCount == 0:
+			return fmt.Errorf("%w: the verification stopped for no stated reason", ErrUnreadable)
 		case errors.Is(err, errStop):
 			return nil
 		case err != nil:
@@ -197,6 +199,8 @@ type reading struct {
 	pack hash.Hash
 	n    int64
 	err  error
+	// tick, where it is set, is told how many bytes were read.
+	tick func(n int)
 }
 
 // open starts to read a file. The caller reads to the end, then calls close.
@@ -213,6 +217,9 @@ func (r *reading) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	r.sum.Write(p[:n])
 	r.n += int64(n)
+	if r.tick != nil {
+		r.tick(n)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err
 	}
