@@ -51,9 +51,10 @@
 //
 // Order of writes, and what a crash between two of them leaves:
 //
-//	Create  tmp/<id> written and flushed, renamed to staging/<id>, staging
+//	Create  tmp/<id> written, renamed to staging/<id>, record and directories
 //	        flushed. Before the rename: a leftover in tmp. After: an upload that
-//	        its client was never told of.
+//	        its client was never told of, or an incomplete directory without
+//	        data, which is not taken for an upload.
 //	Append  data written, data flushed, slot written, slot flushed. Before the
 //	        slot: data longer than acknowledged, cut when the upload is next
 //	        touched. A torn slot fails its checksum and the other one stands.

@@ -204,7 +204,11 @@ func (f *Files) isolate(wrong *MismatchError) error {
 	if err := f.fs.Mkdir(dir); err != nil {
 		return err
 	}
-	if err := f.writeUpload(dir, up); err != nil {
+	record, err := f.writeUpload(dir, up)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(record.Sync(), record.Close()); err != nil {
 		return err
 	}
 	l := loaded{Upload: up, where: tmpDir}

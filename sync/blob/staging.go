@@ -57,47 +57,69 @@ func (f *Files) Create(ctx context.Context, p Promise) (Upload, error) {
 	return up, nil
 }
 
-// stage writes an upload's directory in tmp and moves it to staging.
+// stage writes an upload's directory in tmp, moves it to staging and only then
+// flushes it: on a journalling file system the first flush then takes everything
+// along. What a crash leaves before that has no byte acknowledged, and peek takes
+// it for no upload.
 func (f *Files) stage(up Upload) error {
-	dir := f.path(tmpDir, up.ID.String())
-	if err := f.fs.Mkdir(dir); err != nil {
+	tmp, dir := f.path(tmpDir, up.ID.String()), f.path(stagingDir, up.ID.String())
+	if err := f.fs.Mkdir(tmp); err != nil {
 		return err
 	}
-	err := f.writeUpload(dir, up)
+	record, err := f.writeUpload(tmp, up)
 	if err == nil {
-		err = f.fs.Rename(dir, f.path(stagingDir, up.ID.String()))
+		err = f.fs.Rename(tmp, dir)
+	}
+	if err == nil {
+		err = record.Sync()
+	}
+	if record != nil {
+		err = errors.Join(err, record.Close())
+	}
+	if err == nil {
+		err = f.fs.SyncDir(dir)
+	}
+	if err == nil {
+		err = f.fs.SyncDir(f.path(stagingDir))
 	}
 	if err != nil {
-		if rerr := f.removeTree(dir); !errors.Is(rerr, fs.ErrNotExist) {
-			err = errors.Join(err, rerr)
+		for _, left := range []string{tmp, dir} {
+			if rerr := f.removeTree(left); !errors.Is(rerr, fs.ErrNotExist) {
+				err = errors.Join(err, rerr)
+			}
 		}
-		return err
 	}
-	return f.fs.SyncDir(f.path(stagingDir))
+	return err
 }
 
-func (f *Files) writeUpload(dir string, up Upload) error {
+// writeUpload writes the files of a new upload, and returns its record, which is
+// still to be flushed.
+func (f *Files) writeUpload(dir string, up Upload) (record file, err error) {
 	state, err := sha256.New().(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	text, err := encodeRecord(
 		header{V: 1, Wanted: up.Wanted, Length: up.Length, Created: up.Created.Unix(), Meta: up.Meta},
 		slot{seq: 1, offset: up.Offset, state: state})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := f.writeFile(filepath.Join(dir, recordName), text); err != nil {
-		return err
-	}
-	w, err := f.fs.OpenFile(filepath.Join(dir, dataName), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	data, err := f.fs.OpenFile(filepath.Join(dir, dataName), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := w.Close(); err != nil {
-		return err
+	if err := data.Close(); err != nil {
+		return nil, err
 	}
-	return f.fs.SyncDir(dir)
+	record, err = f.fs.OpenFile(filepath.Join(dir, recordName), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := record.WriteAt(text, 0); err != nil {
+		return nil, errors.Join(err, record.Close())
+	}
+	return record, nil
 }
 
 // locate returns the directory that an upload is in. A concurrent Finish or
@@ -149,9 +171,19 @@ func (f *Files) acquire(id UploadID) (*activity, error) {
 // missing tells a record moved meanwhile from one that is gone.
 func (f *Files) missing(id UploadID, name string) error {
 	if _, err := f.fs.Stat(filepath.Dir(name)); err == nil {
-		return &DamagedError{ID: id, Name: name, Detail: "the file is missing"}
+		return f.damaged(id, name, "the file is missing")
 	}
 	return ErrLocked
+}
+
+// damaged is the error of an upload whose record cannot be read: ErrUnknown where
+// there is no data either, which is what a crash in Create leaves.
+func (f *Files) damaged(id UploadID, name, detail string) error {
+	info, err := f.fs.Stat(filepath.Join(filepath.Dir(name), dataName))
+	if filepath.Dir(filepath.Dir(name)) == f.path(stagingDir) && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
+		return fmt.Errorf("upload %s: %w", id, ErrUnknown)
+	}
+	return &DamagedError{ID: id, Name: name, Detail: detail}
 }
 
 func (f *Files) release(a *activity) (err error) {
@@ -297,7 +329,7 @@ func (f *Files) peek(id UploadID) (loaded, record, error) {
 		rec, err = decodeRecord(text)
 	}
 	if err != nil {
-		return loaded{}, rec, &DamagedError{ID: id, Name: name, Detail: err.Error()}
+		return loaded{}, rec, f.damaged(id, name, err.Error())
 	}
 	l := loaded{where: where, Upload: Upload{ID: id, Wanted: rec.Wanted, Length: rec.Length, Offset: rec.offset, State: Open,
 		Meta: rec.Meta, Created: unixUTC(rec.Created)}}
@@ -323,8 +355,10 @@ func (f *Files) peekStaged(l *loaded) error {
 		return err
 	}
 	if held, err := f.Has(context.Background(), l.Wanted); !held {
-		if err == nil {
+		if err == nil && l.Offset > 0 {
 			err = &DamagedError{ID: l.ID, Name: name, Detail: "the file is missing"}
+		} else if err == nil {
+			err = fmt.Errorf("upload %s: %w", l.ID, ErrUnknown)
 		}
 		return err
 	}
