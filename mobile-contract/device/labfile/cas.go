@@ -1,6 +1,10 @@
 package labfile
 
-import "strings"
+import (
+	"strings"
+
+	"fieldseal/mobile-contract/device/sheet"
+)
 
 // CAS reads a CAS registry number: two to seven digits, two digits, a check
 // digit, with or without hyphens. The check digit is the sum of the other
@@ -8,7 +12,7 @@ import "strings"
 // Verification"). A code with letters is pseudo; what is empty or NA is absent.
 func CAS(text string) (number string, state CASState) {
 	t := strings.TrimSpace(text)
-	if absent(t) {
+	if sheet.Absent(t) {
 		return "", CASAbsent
 	}
 	digits := strings.ReplaceAll(t, "-", "")
@@ -29,13 +33,4 @@ func CAS(text string) (number string, state CASState) {
 		return number, CASBadCheck
 	}
 	return number, CASValid
-}
-
-// absent reports whether a cell says that there is nothing.
-func absent(t string) bool {
-	switch strings.ToUpper(t) {
-	case "", "NA", "N/A", "NULL", "NONE", "-", "--", "/", "—", "——":
-		return true
-	}
-	return false
 }

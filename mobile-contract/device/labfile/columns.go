@@ -1,6 +1,10 @@
 package labfile
 
-import "strings"
+import (
+	"strings"
+
+	"fieldseal/mobile-contract/device/sheet"
+)
 
 // Field is what a column is taken for.
 type Field string
@@ -50,7 +54,7 @@ const (
 	zhMarkThreshold       = 4 // Chinese names that make a file of Chinese layout
 )
 
-// names maps a column name, folded by fold, to its field. The first group of a
+// names maps a column name, folded, to its field. The first group of a
 // field are EQuIS and EDF names, then others seen, then Chinese ones.
 var names = func() map[string]Field {
 	m := map[string]Field{}
@@ -96,35 +100,18 @@ var names = func() map[string]Field {
 		fQC:           "sample_type_code qccode qc_code qc_type sample_type 质控类型 质控标识",
 	} {
 		for _, n := range strings.Fields(list) {
-			m[fold(n)] = field
+			m[sheet.Fold(n)] = field
 		}
 	}
 	return m
 }()
-
-// fold keeps letters, digits and Chinese characters, in lower case; a unit or
-// note in brackets is not part of the name ("检出限(mg/L)").
-func fold(s string) string {
-	if i := strings.IndexAny(s, "(（"); i > 0 {
-		s = s[:i]
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r >= 0x4E00 && r <= 0x9FFF:
-			return r
-		}
-		return -1
-	}, s)
-}
 
 // header takes a record for a header: its fields, and how many were found. It
 // is none without a sample, an analyte (or CAS number) and a result.
 func header(cells []string) (fields []Field, found int) {
 	have := map[Field]bool{}
 	for _, c := range cells {
-		f := names[fold(c)]
+		f := names[sheet.Fold(c)]
 		fields = append(fields, f)
 		if f != noField && !have[f] {
 			found++
@@ -141,7 +128,7 @@ func header(cells []string) (fields []Field, found int) {
 func layout(cells []string) Layout {
 	have, zh := map[string]bool{}, 0
 	for _, c := range cells {
-		k := fold(c)
+		k := sheet.Fold(c)
 		have[k] = true
 		if names[k] != noField && strings.ContainsFunc(k, func(r rune) bool { return r >= 0x4E00 }) {
 			zh++

@@ -1,10 +1,11 @@
 package labfile
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strings"
+
+	"fieldseal/mobile-contract/device/sheet"
 )
 
 // Parse reads a whole deliverable. The error is ErrTooLarge, ErrSpreadsheet,
@@ -36,18 +37,31 @@ func Parse(r io.Reader, o Options) (*File, error) {
 	return f, nil
 }
 
-// reader reads records; quotes in the middle of a cell are taken as they are.
-func reader(text string, delim rune) *csv.Reader {
-	c := csv.NewReader(strings.NewReader(text))
-	c.Comma, c.FieldsPerRecord, c.LazyQuotes = delim, -1, true
-	return c
+// decode turns the file into text and says what was doubtful about it.
+func (f *File) decode(b []byte, want string) (string, error) {
+	t, err := sheet.Decode(b, want)
+	if err != nil {
+		return "", err
+	}
+	f.Encoding, f.Guessed = t.Encoding, t.Guessed
+	if t.Guessed {
+		f.fileProblem(EncodingGuessed, Warning, "",
+			fmt.Sprintf("the file does not state its encoding; it was read as %s. Check names and units", t.Encoding),
+			fmt.Sprintf("文件未注明编码，已按 %s 读取，请核对名称和单位", t.Encoding))
+	}
+	if t.Broken {
+		f.fileProblem(EncodingBroken, Error, "",
+			fmt.Sprintf("the file has bytes that are no text in %s; ask the laboratory for it in UTF-8", t.Encoding),
+			fmt.Sprintf("文件含有不属于 %s 编码的字节，请实验室以 UTF-8 编码重新提供", t.Encoding))
+	}
+	return t.Body, nil
 }
 
 // findTable finds header line and delimiter: the pair with most known columns.
 func (f *File) findTable(text string) error {
 	best := 0
 	for _, delim := range []rune{',', '\t', ';'} {
-		c := reader(text, delim)
+		c := sheet.Reader(text, delim)
 		for range maxHeaderRecords {
 			cells, err := c.Read()
 			if err != nil {
@@ -98,7 +112,7 @@ func trimAll(cells []string) []string {
 
 // readRows reads the records under the header.
 func (f *File) readRows(text string, o Options) error {
-	c := reader(text, f.Delimiter)
+	c := sheet.Reader(text, f.Delimiter)
 	for {
 		cells, err := c.Read()
 		if err == io.EOF {
@@ -109,7 +123,7 @@ func (f *File) readRows(text string, o Options) error {
 			f.problem(int64(line), "", UnclosedQuote, Error, fmt.Sprintf("the line cannot be read: %v", err), "该行无法读取，请检查引号")
 			break
 		}
-		if int64(line) <= f.Line || blank(cells) {
+		if int64(line) <= f.Line || sheet.Blank(cells) {
 			continue
 		}
 		if len(f.Rows) >= MaxRows {
@@ -122,15 +136,6 @@ func (f *File) readRows(text string, o Options) error {
 		f.readRow(&f.Rows[i], o, dates)
 	}
 	return nil
-}
-
-func blank(cells []string) bool {
-	for _, c := range cells {
-		if strings.TrimSpace(c) != "" {
-			return false
-		}
-	}
-	return true
 }
 
 func (f *File) problem(line int64, column string, code Code, s Severity, en, zh string) {

@@ -3,6 +3,8 @@ package labfile
 import (
 	"sort"
 	"strings"
+
+	"fieldseal/mobile-contract/device/sheet"
 )
 
 // Qualifier is what a qualifier letter means.
@@ -64,7 +66,7 @@ func Qualifiers() []Qualifier {
 // without a separator are tried as a whole first, then letter by letter;
 // unknown ones stay whole.
 func splitQualifiers(text string) (codes, unknown []string) {
-	if absent(strings.TrimSpace(text)) {
+	if sheet.Absent(text) {
 		return nil, nil
 	}
 	for _, t := range strings.FieldsFunc(strings.ToUpper(text), func(r rune) bool { return strings.ContainsRune(",;/| \t、，；", r) }) {

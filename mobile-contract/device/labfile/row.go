@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"fieldseal/mobile-contract/device/sheet"
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/unit"
 )
@@ -29,7 +30,7 @@ func (f *File) cell(row *Row, field Field) string {
 // is nothing.
 func (f *File) text(row *Row, field Field) string {
 	t := strings.TrimSpace(f.cell(row, field))
-	if absent(t) {
+	if sheet.Absent(t) {
 		return ""
 	}
 	return t
@@ -89,11 +90,9 @@ func (f *File) shape(row *Row) bool {
 	for n > len(f.Header) && strings.TrimSpace(row.Cells[n-1]) == "" {
 		n--
 	}
-	for _, c := range row.Cells {
-		if strings.Count(c, "\n") > maxCellLines {
-			f.problem(row.Line, "", UnclosedQuote, Error, "a quote opens in this line and is not closed for many lines", "该行有未闭合的引号")
-			return false
-		}
+	if sheet.Swallowed(row.Cells) {
+		f.problem(row.Line, "", UnclosedQuote, Error, "a quote opens in this line and is not closed for many lines", "该行有未闭合的引号")
+		return false
 	}
 	switch {
 	case n < len(f.Header):
@@ -147,13 +146,13 @@ var qcCodes = map[string]string{
 func (f *File) readCodes(row *Row) {
 	r := &row.Result
 	if r.MatrixText != "" {
-		r.Matrix = matrices[fold(r.MatrixText)]
+		r.Matrix = matrices[sheet.Fold(r.MatrixText)]
 		if r.Matrix == "" {
 			f.rowProblem(row, fMatrix, MatrixUnknown, Warning, fmt.Sprintf("the matrix %.40q is not known", r.MatrixText), fmt.Sprintf("未识别的样品类型“%.40s”", r.MatrixText))
 		}
 	}
 	r.QC = f.text(row, fQC)
-	if name, ok := qcCodes[fold(r.QC)]; ok {
+	if name, ok := qcCodes[sheet.Fold(r.QC)]; ok {
 		r.QC = name
 	}
 	r.Basis = f.text(row, fBasis)
@@ -206,7 +205,7 @@ func (f *File) readResult(row *Row) {
 	r := &row.Result
 	r.Text = strings.TrimSpace(f.cell(row, fResult))
 	t := r.Text
-	if absent(t) {
+	if sheet.Absent(t) {
 		if saysNot(r.Qualifiers) || saysNot(r.Validation) || r.Detection == NotDetected {
 			r.Detection = NotDetected
 			return
@@ -252,7 +251,7 @@ func (f *File) notDetected(row *Row) {
 
 func (f *File) readFigure(row *Row, to *Figure, field Field) {
 	to.Text = strings.TrimSpace(f.cell(row, field))
-	if absent(to.Text) {
+	if sheet.Absent(to.Text) {
 		return
 	}
 	d, err := decimal.ParseScientific(to.Text)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"fieldseal/mobile-contract/device/sheet"
 	"fieldseal/sync/decimal"
 )
 
@@ -11,7 +12,7 @@ var (
 	// ErrTooLarge: over MaxBytes, MaxRows or MaxColumns.
 	ErrTooLarge = errors.New("laboratory file too large")
 	// ErrSpreadsheet: the file is a spreadsheet; save it as CSV.
-	ErrSpreadsheet = errors.New("the file is a spreadsheet, not text")
+	ErrSpreadsheet = sheet.ErrSpreadsheet
 	// ErrNoTable: no header line with sample, analyte and result was found.
 	ErrNoTable = errors.New("no table of results found")
 )
@@ -25,8 +26,6 @@ const (
 	MaxColumns = 256
 	// maxHeaderRecords bounds the search for the header line.
 	maxHeaderRecords = 50
-	// maxCellLines bounds the lines in one cell: more is a quote never closed.
-	maxCellLines = 20
 	// MaxProblems bounds the list; the last one then says that more follow, as
 	// an error.
 	MaxProblems = 10_000
@@ -43,15 +42,16 @@ const (
 	General Layout = "general"
 )
 
-// DateOrder says how dates such as 03/04/2024 are meant.
-type DateOrder string
+// DateOrder says how dates such as 03/04/2024 are meant. Without a word of the
+// caller, the file's own dates or its layout decide (EQuIS and EDF are
+// American); if they do not, such dates are errors.
+type DateOrder = sheet.Order
 
-// The orders. Without a word of the caller, the file's own dates or its layout
-// decide (EQuIS and EDF are American); if they do not, such dates are errors.
+// The orders.
 const (
-	OrderUnknown DateOrder = ""
-	MonthFirst   DateOrder = "mdy"
-	DayFirst     DateOrder = "dmy"
+	OrderUnknown = sheet.OrderUnknown
+	MonthFirst   = sheet.MonthFirst
+	DayFirst     = sheet.DayFirst
 )
 
 // Options say how to read.
@@ -117,14 +117,11 @@ type Figure struct {
 	Value *decimal.Decimal // nil when absent or no number
 }
 
-// Date is a point in time as reported.
+// Date is a point in time as reported. Without ZoneStated it is in
+// Options.Zone, or a clock reading in UTC when that is not known.
 type Date struct {
-	Text string // as written; "" when absent
-	// At is the start of the day where HasTime is false. Without ZoneStated it is
-	// in Options.Zone, or a clock reading in UTC when that is not known.
-	At         time.Time // zero when absent or unreadable
-	HasTime    bool
-	ZoneStated bool
+	Text         string // as written; "" when absent
+	sheet.Moment        // At is zero when absent or unreadable
 }
 
 // Result is one determination in neutral terms.
