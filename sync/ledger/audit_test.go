@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -65,6 +66,8 @@ func TestAuditFaults(t *testing.T) {
 		"edge tile missing":  {func(m memTiles) { delete(m, TileID{2, 0}) }, -1, []TileID{{2, 0}}},
 		"edge tile cut":      {func(m memTiles) { m[TileID{0, 257}] = m[TileID{0, 257}][:32] }, -1, []TileID{{0, 257}}},
 		"edge tile too wide": {func(m memTiles) { m[TileID{0, 257}] = make([]byte, 320) }, -1, []TileID{{0, 257}}},
+		"full tile longer":   {func(m memTiles) { m[TileID{0, 9}] = append(bytes.Clone(m[TileID{0, 9}]), make([]byte, 32)...) }, -1, []TileID{{0, 9}}},
+		"edge tile longer":   {func(m memTiles) { m[TileID{0, 257}] = append(bytes.Clone(m[TileID{0, 257}]), 0) }, -1, []TileID{{0, 257}}},
 		"full tile empty":    {func(m memTiles) { m[TileID{1, 0}] = nil }, -1, []TileID{{1, 0}}},
 		"a tile too many":    {func(m memTiles) { m[TileID{0, 258}] = make([]byte, 32) }, -1, []TileID{{0, 258}}},
 		"a level too many":   {func(m memTiles) { m[TileID{3, 0}] = make([]byte, 32) }, -1, []TileID{{3, 0}}},

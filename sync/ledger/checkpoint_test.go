@@ -177,6 +177,12 @@ func TestWithSignatureRefused(t *testing.T) {
 	if _, err := c.WithSignature(sig, newWitness("court.example/w", 1)); !errors.As(err, &wrong) {
 		t.Errorf("with another key: %v", err)
 	}
+	if _, err := c.WithSignature(Signature{"court.example/w", w.KeyHash(), sig.Sig}, w); !errors.As(err, &wrong) {
+		t.Errorf("under another name: %v", err)
+	}
+	if _, err := c.WithSignature(Signature{w.name, w.KeyHash() + 1, sig.Sig}, w); !errors.As(err, &wrong) {
+		t.Errorf("under another key hash: %v", err)
+	}
 	bad := newWitness("a name", 1)
 	if _, err := c.WithSignature(Signature{bad.name, bad.KeyHash(), must(bad.Sign([]byte(c.Text())))}, bad); !errors.Is(err, ErrCheckpoint) {
 		t.Errorf("a name with a space: %v", err)
@@ -375,6 +381,29 @@ func FuzzParseCheckpoint(f *testing.F) {
 		}
 		if s, err := ParseCheckpoint(text, k.Verifier(), w); err == nil && s.Checkpoint != c.Checkpoint {
 			t.Fatalf("a forgery: %q", text)
+		}
+	})
+}
+
+func FuzzParseSignature(f *testing.F) {
+	w := newWitness("police.example/w", 1767323046)
+	good := Signature{w.name, w.KeyHash(), must(w.Sign([]byte("text\n")))}.Line()
+	for _, line := range []string{
+		good, good + good, strings.TrimSuffix(good, "\n"), good[:len(good)-2] + "\n", strings.Replace(good, " ", "  ", 1),
+		strings.TrimSuffix(good, "\n") + "\r\n", "— a AAAAAA==\n", "— a AAAAAAA=\n", "— a \n", "— a\n", "— \n", "", "\n", "- a AAAAAAA=\n",
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		s, err := ParseSignature(line)
+		if err != nil {
+			if !errors.Is(err, ErrCheckpoint) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if s.Line() != string(line) || len(s.Sig) == 0 {
+			t.Fatalf("%q came back as %q", line, s.Line())
 		}
 	})
 }

@@ -111,6 +111,22 @@ func TestKeyRefused(t *testing.T) {
 	}
 }
 
+func TestParseHash(t *testing.T) {
+	good := leafHash(1).String()
+	if h, err := ParseHash(good); err != nil || h != leafHash(1) {
+		t.Fatal(err)
+	}
+	last := good[42]
+	for _, bad := range []string{
+		"", good[:43], good + "=", good + "\n", good[:20] + "\r" + good[20:], good[:20] + "\n" + good[20:], " " + good,
+		good[:42] + string(last+1) + "=", base64.StdEncoding.EncodeToString(make([]byte, 31)), base64.StdEncoding.EncodeToString(make([]byte, 33)),
+	} {
+		if h, err := ParseHash(bad); err == nil {
+			t.Errorf("%q is read as %v", bad, h)
+		}
+	}
+}
+
 func TestKeyBitFlips(t *testing.T) {
 	k := testKey(t, testOrigin)
 	for bit := range len(k.SecretText()) * 8 {

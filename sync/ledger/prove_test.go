@@ -206,6 +206,10 @@ func TestProofsRefused(t *testing.T) {
 	if _, err := InclusionProof(ctx, failing{cancelled}, 0, 2); !errors.Is(err, cancelled) {
 		t.Errorf("failing read: %v", err)
 	}
+	// tlog never asks for a subtree that the size does not have; one is refused.
+	if _, err := newHashReader(ctx, b.tiles, 300).ReadHashes([]int64{tlog.StoredHashIndex(1, 150)}); !errors.As(err, &tile) {
+		t.Errorf("a subtree that is not there: %v", err)
+	}
 	empty := Hash(sha256.Sum256(nil))
 	if err := VerifyConsistency(0, empty, 0, Hash{1}, nil); !errors.Is(err, ErrProof) {
 		t.Errorf("two empty trees with two roots: %v", err)

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -105,6 +107,23 @@ func TestSparseBitFlips(t *testing.T) {
 	}
 }
 
+// TestEveryTileIsChecked flips one bit in each of many tiles in turn, with more
+// workers than this machine may have cores.
+func TestEveryTileIsChecked(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(7))
+	const size = 20_000
+	tree, store := grow(size, size)
+	for id := range store {
+		bad := maps.Clone(store)
+		flip(bad, id, int(id.N))
+		_, err := VerifyTiles(tree.Root(), size, SparseTiles(bad))
+		var tile *TileError
+		if full := id.Width(size) == TileWidth; err == nil || full && (!errors.As(err, &tile) || tile.Tile != id) {
+			t.Errorf("bit flipped in tile %v: %v", id, err)
+		}
+	}
+}
+
 func TestVerifyTilesRefused(t *testing.T) {
 	b := big()
 	const size = 70_000
@@ -122,6 +141,7 @@ func TestVerifyTilesRefused(t *testing.T) {
 		"an edge tile too narrow":   func(s SparseTiles) { s[TileID{0, 273}] = s[TileID{0, 273}][32:] },
 		"a full tile too narrow":    func(s SparseTiles) { s[TileID{0, 0}] = s[TileID{0, 0}][:TileBytes-32] },
 		"a full tile too long":      func(s SparseTiles) { s[TileID{0, 0}] = make([]byte, TileBytes+32) },
+		"bytes behind a full tile":  func(s SparseTiles) { s[TileID{0, 0}] = append(bytes.Clone(s[TileID{0, 0}]), make([]byte, 32)...) },
 		"an empty tile":             func(s SparseTiles) { s[TileID{1, 0}] = nil },
 		"another tile in its place": func(s SparseTiles) { s[TileID{0, 0}] = b.tiles[TileID{0, 1}] },
 		"a parent missing":          func(s SparseTiles) { delete(s, TileID{1, 0}) },

@@ -125,6 +125,27 @@ func TestAppendNothing(t *testing.T) {
 	}
 }
 
+// TestEdgeWithRoom: the tiles given to NewTree may have room behind them; an
+// append writes nothing there.
+func TestEdgeWithRoom(t *testing.T) {
+	const size = 300
+	_, store := grow(size, size)
+	var edge []Tile
+	for _, id := range EdgeTiles(size) {
+		edge = append(edge, Tile{id, append(make([]byte, 0, TileBytes), store[id]...)})
+	}
+	tree := must(NewTree(size, edge))
+	lost, _ := tree.Append([]Hash{{1}})
+	kept, changed := tree.Append(leafHashes(size, size+1))
+	_, again := tree.Append([]Hash{{2}})
+	if lost.Root() == kept.Root() || bytes.Equal(changed[0].Data, again[0].Data) {
+		t.Error("two appends to one tree are one")
+	}
+	if last := leafHash(size); !bytes.HasSuffix(changed[0].Data, last[:]) {
+		t.Error("a later append has changed the tile of an earlier one")
+	}
+}
+
 func TestNewTreeRefused(t *testing.T) {
 	const size = 65_536 + 256 + 7
 	tree, store := grow(size, 1000)
