@@ -27,8 +27,6 @@ type story struct {
 	people  map[string]*actor
 	orgs    map[string]event.UUID
 	devices map[event.UUID]*chainHead
-	// ledger counts the entries; received is their common time of arrival.
-	received time.Time
 }
 
 type chainHead struct {
@@ -56,7 +54,6 @@ func (s *story) uuid() event.UUID {
 func newStory(t testing.TB) *story {
 	s := &story{t: t, people: map[string]*actor{}, orgs: map[string]event.UUID{}, devices: map[event.UUID]*chainHead{}}
 	s.kase = s.uuid()
-	s.received = ts("2026-03-04T00:00:00Z").Time()
 	s.in = Input{Case: s.kase, Now: ts("2026-04-20T00:00:00Z").Time()}
 	auth := s.join("authority", "agency", "administrator")
 	s.do("authority", "2026-02-01T08:00:00+08:00", &event.AuthorityGenesis{
@@ -128,7 +125,7 @@ func (s *story) enrol(name, org string, role event.Role) *actor {
 		Person: a.person, Org: a.org, Name: title, Roles: []event.Role{role},
 		CredentialNo: "C-" + title, CredentialFrom: "2025-01-01", CredentialUntil: "2029-12-31",
 	})
-	enrolment := s.do("authority", "2026-02-01T08:03:00+08:00", &event.DeviceEnrolled{
+	enrolment := s.do("authority", "2026-02-01T08:02:00+08:00", &event.DeviceEnrolled{
 		Device: a.device, Key: event.PublicKeyInfo{ID: event.Digest(s.devices[a.device].key), Alg: event.AlgP256, SPKI: []byte{1}},
 		Person: a.person, Org: a.org, Code: event.Digest{1}, Proof: []byte{1},
 	})
@@ -184,7 +181,7 @@ func (s *story) deliver(data []byte, key seal.KeyID) event.ID {
 		s.t.Fatal(err)
 	}
 	id := event.ID(sha256.Sum256(seal.PAE(event.PayloadType, data)))
-	s.in.Entries = append(s.in.Entries, Entry{Index: int64(len(s.in.Entries)), Received: s.received, Event: &p, Body: body, ID: id, Key: key})
+	s.in.Entries = append(s.in.Entries, Entry{Index: int64(len(s.in.Entries)), Received: p.Clock.Wall.Time().Add(time.Minute), Event: &p, Body: body, ID: id, Key: key})
 	return id
 }
 
