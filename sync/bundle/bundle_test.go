@@ -65,6 +65,30 @@ func TestWholeCase(t *testing.T) {
 	}
 }
 
+// TestRecord: the server, the writer and the verifier come to the same record.
+func TestRecord(t *testing.T) {
+	s := bundletest.NewStory(bundletest.New(t))
+	v := passes(t, s.Verify(s.Bundle(s.Options()), verify.Options{}))
+	r, size, err := bundle.Record(t.Context(), s.Source(), s.Case)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := verify.RecordJSON(v.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := verify.RecordJSON(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a, b) || size != s.Newest {
+		t.Errorf("at size %d the records differ:\n%s\n%s", size, a, b)
+	}
+	if _, _, err := bundle.Record(t.Context(), s.Source(), s.UUID()); !errors.Is(err, bundle.ErrOptions) {
+		t.Errorf("an unknown case: %v", err)
+	}
+}
+
 func TestTrust(t *testing.T) {
 	s := bundletest.NewStory(bundletest.New(t))
 	other := bundletest.New(t)

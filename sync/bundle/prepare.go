@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/bundle/container"
 	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/rules"
@@ -85,6 +87,46 @@ func Write(ctx context.Context, w io.Writer, src Source, o Options) (Summary, er
 // Prepare makes a bundle up to its last byte, which is then written by
 // Prepared.WriteTo. Errors wrap ErrOptions, ErrSource, or are those of the source.
 func Prepare(ctx context.Context, src Source, o Options) (*Prepared, error) {
+	mk, err := newMaker(ctx, src, o)
+	if err != nil {
+		return nil, err
+	}
+	err = mk.pass(mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia,
+		mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts)
+	var p *Prepared
+	if err == nil {
+		p, err = mk.finish()
+	}
+	if err != nil {
+		_ = mk.spool.close() // the first error is the one to know; the file is in a temporary folder
+		return nil, err
+	}
+	return p, nil
+}
+
+// Record judges a case as a bundle of the whole of it would be judged, and gives
+// the size of the checkpoint that it was judged at. It makes no bundle: nothing
+// is sealed, and the files that events name are not read.
+func Record(ctx context.Context, src Source, c event.UUID) (r *custody.Record, size ledger.Size, err error) {
+	// Nothing of a manifest shows in a record, so that any id and time will do.
+	mk, err := newMaker(ctx, src, Options{Bundle: c, Case: c, Made: time.Unix(0, 0), WithoutMedia: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	err = mk.pass(mk.checkpoint, mk.rulePack, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia)
+	if err == nil {
+		r, _, err = mk.judge()
+	}
+	if rm := mk.spool.close(); err == nil {
+		err = rm
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return r, mk.cp.Size, nil
+}
+
+func newMaker(ctx context.Context, src Source, o Options) (*maker, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -94,36 +136,25 @@ func Prepare(ctx context.Context, src Source, o Options) (*Prepared, error) {
 	}
 	mk := &maker{ctx: ctx, src: src, o: o, spool: s, asm: verify.NewAssembly(o.Case), leaves: map[ledger.Index]bag.LeafLine{},
 		chains: map[event.UUID]*chain{}, keys: map[event.Digest]seal.PublicKey{}, media: map[event.Digest]*event.Media{}, seen: map[event.Seen]bool{}}
-	p, err := mk.make()
-	if err != nil {
-		return nil, errorsJoinClose(err, s)
-	}
-	return p, nil
-}
-
-func errorsJoinClose(err error, s *spool) error {
-	_ = s.close() // the first error is the one to know; the file is in a temporary folder
-	return err
-}
-
-func (mk *maker) make() (*Prepared, error) {
-	mk.m = bag.Manifest{V: bag.Version, Bundle: mk.o.Bundle, Case: mk.o.Case, Purpose: mk.o.Purpose, Language: mk.o.Language, Made: bag.MadeStamp(mk.o.Made)}
-	mk.m.Disclosure.Scope, mk.m.Disclosure.Exhibits = bag.WholeCase, mk.o.Exhibits
-	if len(mk.o.Exhibits) > 0 {
+	mk.m = bag.Manifest{V: bag.Version, Bundle: o.Bundle, Case: o.Case, Purpose: o.Purpose, Language: o.Language, Made: bag.MadeStamp(o.Made)}
+	mk.m.Disclosure.Scope, mk.m.Disclosure.Exhibits = bag.WholeCase, o.Exhibits
+	if len(o.Exhibits) > 0 {
 		mk.m.Disclosure.Scope = bag.Exhibits
 	}
-	for _, step := range []func() error{
-		mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia,
-		mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts,
-	} {
+	return mk, nil
+}
+
+// pass passes steps in order until one fails.
+func (mk *maker) pass(steps ...func() error) error {
+	for _, step := range steps {
 		if err := mk.ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		if err := step(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return mk.finish()
+	return nil
 }
 
 func broken(format string, args ...any) error {

@@ -8,6 +8,7 @@ import (
 	htmltemplate "html/template"
 	"io"
 	"text/template"
+	"time"
 
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/bundle/verify"
@@ -21,16 +22,24 @@ import (
 //go:embed text
 var textFiles embed.FS
 
-// addReport judges what is shown, as the verifier will, and writes it for people.
-func (mk *maker) addReport() error {
+// judge judges what is shown, as the verifier will.
+func (mk *maker) judge() (*custody.Record, time.Time, error) {
 	if err := mk.restoreBodies(); err != nil {
-		return err
+		return nil, time.Time{}, err
 	}
 	own := custody.CheckpointTime{Size: int64(mk.cp.Size), Root: event.Root(mk.cp.Root), Note: sha256.Sum256(mk.cp.Note()),
 		Signed: mk.leaves[ledger.Index(mk.cp.Size-1)].Leaf.Received.Time()}
-	v := verify.Announce(&mk.m, own.Signed)
-	v.Record = mk.asm.Record(mk.rules, own, mk.m.Disclosure.Scope == bag.Exhibits)
-	v.Quarantine = mk.kept
+	return mk.asm.Record(mk.rules, own, mk.m.Disclosure.Scope == bag.Exhibits), own.Signed, nil
+}
+
+// addReport writes what the judgement comes to for people.
+func (mk *maker) addReport() error {
+	record, judged, err := mk.judge()
+	if err != nil {
+		return err
+	}
+	v := verify.Announce(&mk.m, judged)
+	v.Record, v.Quarantine = record, mk.kept
 	for _, m := range mk.listed {
 		v.Media = append(v.Media, verify.Media{MediaLine: m})
 	}

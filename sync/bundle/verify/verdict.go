@@ -150,9 +150,16 @@ type Quarantined struct {
 // JSON writes the verdict, indented. Members have the names of the struct tags;
 // lengths of time are whole nanoseconds.
 func (v *Verdict) JSON() ([]byte, error) {
-	// The custody record gives the form of its durations in format tags.
-	return json.Marshal(v, json.Deterministic(true), json.ExperimentalSupportFormatTag(true), jsontext.WithIndent("  "))
+	return json.Marshal(v, json.Deterministic(true), durations, jsontext.WithIndent("  "))
 }
+
+// RecordJSON writes a custody record as a verdict has it.
+func RecordJSON(r *custody.Record) ([]byte, error) {
+	return json.Marshal(r, json.Deterministic(true), durations)
+}
+
+// durations has the record's durations written in the form that its tags state.
+var durations = json.ExperimentalSupportFormatTag(true)
 
 // defective reports whether the record has defects.
 func (v *Verdict) defective() bool { return v.Record != nil && len(v.Record.Defects) > 0 }
