@@ -13,6 +13,7 @@ type stage int
 const (
 	stageTime   stage = iota // Record.Intervals
 	stageChains              // handovers, chains of custody, laboratory
+	stageItems               // physical items
 	stageFiles               // digital items
 	stageSeries              // air series, quantities
 )

@@ -123,6 +123,7 @@ const (
 	StepSealed       StepKind = "sealed"
 	StepRelinquished StepKind = "relinquished"
 	StepReceived     StepKind = "received"
+	StepMissing      StepKind = "not_received"
 	StepConcluded    StepKind = "concluded"
 	StepDeclined     StepKind = "declined"
 	StepStored       StepKind = "stored"
@@ -216,8 +217,8 @@ type HoldingTime struct {
 	Done     string       `json:"done,omitzero"`
 	State    HoldingState `json:"state"`
 	// Source is where the limit comes from; Unconfirmed that nobody has checked it there.
-	Source      string `json:"source,omitzero"`
-	Unconfirmed bool   `json:"unconfirmed,omitzero"`
+	Source      Text `json:"source,omitzero"`
+	Unconfirmed bool `json:"unconfirmed,omitzero"`
 }
 
 // ResultInfo is one determination on an item.

@@ -160,3 +160,22 @@ func listedTexts(parts []Text) Text {
 	}
 	return both(strings.Join(en, ", "), strings.Join(zh, "、"))
 }
+
+// someOf lists texts up to a number that a sentence can bear, and says how many more there are.
+func someOf(parts []string) Text {
+	const most = 8
+	text := listed(parts[:min(len(parts), most)])
+	if len(parts) > most {
+		more := count(len(parts) - most)
+		text = both(text.EN+" and "+more.EN+" more", text.ZH+"等，另有 "+more.ZH+" 项")
+	}
+	return text
+}
+
+// appendNew appends s where it is not in the list.
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}

@@ -39,10 +39,19 @@ type view struct {
 	byBody   map[reflect.Type][]*act
 	byDevice map[event.UUID][]*act
 	// byRef lists the acts that concern a thing, in causal order, by their later view.
-	byRef    map[event.Ref][]*act
+	byRef map[event.Ref][]*act
+	// voided lists withdrawn acts by the things that they were about.
+	voided map[event.Ref][]*act
+	// terms are the handover terms read so far, relied the handover halves that the other side built on.
+	terms    map[string]*event.Terms
+	relied   map[event.ID]bool
 	people   people
 	amending []*amendment
 	chains   chains
+	lab      bench
+	// holds lists the legal holds by what they are on; a hold on the case is on everything.
+	holds    map[event.Ref][]*legalHold
+	dossiers []*dossier
 	circles  []tiedPair
 	record   *Record
 }
@@ -88,6 +97,8 @@ func newView(in Input) *view {
 		byBody:   map[reflect.Type][]*act{},
 		byDevice: map[event.UUID][]*act{},
 		byRef:    map[event.Ref][]*act{},
+		voided:   map[event.Ref][]*act{},
+		terms:    map[string]*event.Terms{},
 		record:   &Record{},
 	}
 	if v.rules == nil {
@@ -111,8 +122,13 @@ func newView(in Input) *view {
 	v.people = peopleOf(v)
 	v.amend()
 	for _, a := range v.acts {
-		for _, ref := range touches(a.now) {
+		for _, ref := range v.touches(a.now) {
 			v.byRef[ref] = append(v.byRef[ref], a)
+		}
+		if a.now == nil {
+			for _, ref := range v.touches(a.Body) {
+				v.voided[ref] = append(v.voided[ref], a)
+			}
 		}
 	}
 	return v
@@ -132,100 +148,4 @@ func (v *view) take(entries []Entry) {
 		v.byID[e.ID] = a
 		v.acts = append(v.acts, a)
 	}
-}
-
-// touches lists the things that a body is about, each once. A nil body is about nothing.
-func touches(b event.Body) []event.Ref {
-	var refs []event.Ref
-	add := func(kind event.RefKind, id event.UUID) {
-		if r := (event.Ref{Kind: kind, ID: id}); !id.IsZero() && !slices.Contains(refs, r) {
-			refs = append(refs, r)
-		}
-	}
-	all := func(list []event.Ref) {
-		for _, r := range list {
-			add(r.Kind, r.ID)
-		}
-	}
-	one := func(r event.Ref) { add(r.Kind, r.ID) }
-	switch b := b.(type) {
-	case *event.SiteRecorded:
-		add("site", b.Site)
-	case *event.PartyRecorded:
-		add("party", b.Party)
-	case *event.ObjectRecorded:
-		add("object", b.Object)
-		add("site", b.Site)
-	case *event.LinkRecorded:
-		one(b.From)
-		one(b.To)
-	case *event.QuantityRecorded:
-		add("quantity", b.Quantity)
-		add("party", b.Party)
-		add("object", b.Object)
-		add("site", b.Site)
-	case *event.NoteWritten:
-		all(b.About)
-	case *event.SampleCollected:
-		add("sample", b.Sample)
-		add("sample", b.Parent)
-		add("object", b.Waste)
-		add("site", b.Site)
-	case *event.PhotoCaptured:
-		add("photo", b.Photo)
-		add("site", b.Site)
-		all(b.About)
-	case *event.FileAttached:
-		add("file", b.File)
-		all(b.About)
-	case *event.InstrumentRecorded:
-		add("instrument", b.Instrument)
-	case *event.InstrumentChecked:
-		add("instrument", b.Instrument)
-	case *event.AirStarted:
-		add("series", b.Series)
-		add("instrument", b.Instrument)
-		add("site", b.Site)
-	case *event.AirSegment:
-		add("series", b.Series)
-	case *event.AirEnded:
-		add("series", b.Series)
-	case *event.SealApplied:
-		one(b.Item)
-	case *event.LabAccessioned:
-		add("sample", b.Sample)
-	case *event.SubsampleMade:
-		add("subsample", b.Subsample)
-		one(b.Parent)
-	case *event.ResultsReported:
-		add("report", b.Report)
-		for i := range b.Results {
-			if b.Results[i].Sample != nil {
-				refs = append(refs, *b.Results[i].Sample)
-			}
-		}
-		refs = distinct(refs)
-	case *event.ReportSigned:
-		add("report", b.Report)
-	case *event.StorageMoved:
-		one(b.Item)
-	case *event.HoldPlaced:
-		all(b.Items)
-	case *event.ItemDisposed:
-		one(b.Item)
-	case *event.WaiverGranted:
-		if b.About != nil {
-			one(*b.About)
-		}
-	}
-	return refs
-}
-
-func distinct(refs []event.Ref) []event.Ref {
-	seen := make(map[event.Ref]bool, len(refs))
-	return slices.DeleteFunc(refs, func(r event.Ref) bool {
-		old := seen[r]
-		seen[r] = true
-		return old
-	})
 }
