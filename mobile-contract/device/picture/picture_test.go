@@ -169,6 +169,22 @@ func TestDefectsAndConflicts(t *testing.T) {
 	}
 }
 
+func TestSouthAndWest(t *testing.T) {
+	d := dirs{gps: []tag{ascii(tagLatRef, "S"), rational(tagLat, 33, 1, 30, 1, 0, 1), ascii(tagLonRef, "w"), rational(tagLon, 70, 1, 36, 1, 36, 1)}}
+	g := inspect(t, withExif(encodeJPEG(t, scene(20, 20), 80), d.block())).Exif.GPS
+	if g.LatE7 == nil || *g.LatE7 != -335000000 || *g.LonE7 != -706100000 || g.Rounded {
+		t.Errorf("33°30' S, 70°36'36\" W is %v %v", *g.LatE7, *g.LonE7)
+	}
+}
+
+// The offset in front of a HEIC's EXIF item counts, whatever stands there.
+func TestHEICOffset(t *testing.T) {
+	file := bytes.Replace(heic(phone().block()), []byte("\x00\x00\x00\x06Exif\x00\x00"), []byte("\x00\x00\x00\x06junk!!"), 1)
+	if p := inspect(t, file); p.Exif == nil || p.Exif.Make != "ACME" || len(p.Problems) != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestBrokenFiles(t *testing.T) {
 	j := encodeJPEG(t, scene(160, 120), 80)
 	good := withExif(j, phone().block())

@@ -220,6 +220,25 @@ func TestTimesThatJump(t *testing.T) {
 	}
 }
 
+func TestPositions(t *testing.T) {
+	for cells, want := range map[string]*Position{
+		"0,51.5":                 {LatE7: 515000000}, // on the meridian of Greenwich
+		"-78.9854,0":             {LonE7: -789854000},
+		"-180,-90":               {LatE7: -900000000, LonE7: -1800000000},
+		"0,0":                    nil,
+		"1.5,":                   nil,
+		"1.5,90.0000001":         nil,
+		"0.00000005,0.00000015":  {LonE7: 0, LatE7: 2, Rounded: true}, // half to even
+		"0.000000049,0.00000009": {LonE7: 0, LatE7: 1, Rounded: true},
+	} {
+		_, rows, _ := readAll(t, []byte(head+"2012-08-17T07:00:00Z,"+cells+",a,3\n"), Options{})
+		got := rows[0].Position
+		if (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("%s is %+v, want %+v", cells, got, want)
+		}
+	}
+}
+
 func TestSPodVariants(t *testing.T) {
 	in := "UTC Date Time,Local Date Time,pid1_PPB_Calc,lat,long\n" +
 		"07-Jun-2023 04:00:10,07-Jun-2023 00:00:10,68.24,36.0715512345,-79.9192\n" + // other exports write seconds
