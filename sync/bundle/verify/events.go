@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -39,9 +38,32 @@ type job struct {
 }
 
 type batch struct {
-	jobs  []job
-	bytes int
-	done  chan struct{}
+	jobs []job
+	// text holds the lines of jobs. It goes back to the pool once the collector is
+	// through with them, which keep nothing of it.
+	text *[]byte
+	done chan struct{}
+}
+
+var texts = sync.Pool{New: func() any { b := make([]byte, 0, 2*batchBytes); return &b }}
+
+func newBatch() *batch {
+	text := texts.Get().(*[]byte)
+	*text = (*text)[:0]
+	return &batch{jobs: make([]job, 0, batchLeaves), text: text, done: make(chan struct{})}
+}
+
+// keep copies a line into the batch.
+func (b *batch) keep(line []byte) []byte {
+	from := len(*b.text)
+	*b.text = append(*b.text, line...)
+	return (*b.text)[from:len(*b.text):len(*b.text)]
+}
+
+func (b *batch) release() {
+	if cap(*b.text) <= 4*batchBytes { // a huge line's buffer is not kept
+		texts.Put(b.text)
+	}
 }
 
 // readEvents runs events, quarantine and leaves through the workers. One
@@ -94,6 +116,7 @@ func (v *verifier) readEvents() error {
 		for i := range b.jobs {
 			v.found.take(&b.jobs[i])
 		}
+		b.release()
 	}
 	wg.Wait()
 	return readErr
@@ -165,6 +188,9 @@ func (r *eventReader) add(leaf bag.LeafLine) error {
 		r.tile, r.tileN = t, n
 	}
 	j.tile = r.tile
+	if r.batch == nil {
+		r.batch = newBatch()
+	}
 	var from *lines
 	switch leaf.Role {
 	case bag.RoleEvent:
@@ -180,17 +206,13 @@ func (r *eventReader) add(leaf bag.LeafLine) error {
 		if err != nil {
 			return err
 		}
-		j.line = bytes.Clone(line)
+		j.line = r.batch.keep(line)
 	}
 	if leaf.Role == bag.RoleEvent && leaf.Leaf.Kind == ledger.KindEnrolment {
 		r.v.keys.enrol(leaf.Index, j.line)
 	}
-	if r.batch == nil {
-		r.batch = &batch{jobs: make([]job, 0, batchLeaves), done: make(chan struct{})}
-	}
 	r.batch.jobs = append(r.batch.jobs, j)
-	r.batch.bytes += len(j.line)
-	if len(r.batch.jobs) == batchLeaves || r.batch.bytes >= batchBytes {
+	if len(r.batch.jobs) == batchLeaves || len(*r.batch.text) >= batchBytes {
 		return r.flush()
 	}
 	return nil
