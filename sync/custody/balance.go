@@ -18,9 +18,9 @@ var measures = map[string]measure{
 	"mL": {"volume", decimal.FromInt(1)}, "ml": {"volume", decimal.FromInt(1)}, "L": {"volume", decimal.FromInt(1000)}, "l": {"volume", decimal.FromInt(1000)},
 }
 
-// inUnit converts an amount; ok is false where the units measure different things
+// amountIn converts an amount; ok is false where the units measure different things
 // or the result cannot be held exactly.
-func inUnit(d decimal.Decimal, from, to string) (decimal.Decimal, bool) {
+func amountIn(d decimal.Decimal, from, to string) (decimal.Decimal, bool) {
 	if from == to {
 		return d, true
 	}
@@ -125,7 +125,7 @@ func (b *balance) take(p *thing, percent decimal.Decimal) {
 		return
 	}
 	if s.MassIn != nil {
-		if in, ok := inUnit(*s.MassIn, s.Unit, b.unit); ok && !told && over(in, left, *b.start, percent) {
+		if in, ok := amountIn(*s.MassIn, s.Unit, b.unit); ok && !told && over(in, left, *b.start, percent) {
 			flaw("in_more_than_left", in, left)
 			told = true
 		}
@@ -133,7 +133,7 @@ func (b *balance) take(p *thing, percent decimal.Decimal) {
 	if s.MassOut == nil {
 		return
 	}
-	out, ok := inUnit(*s.MassOut, s.Unit, b.unit)
+	out, ok := amountIn(*s.MassOut, s.Unit, b.unit)
 	if !ok {
 		return
 	}
@@ -153,7 +153,7 @@ func (b *balance) checkDisposal(t *thing, percent decimal.Decimal) {
 	if !ok || d.Left == nil {
 		return
 	}
-	if rest, ok := inUnit(d.Left.Value, d.Left.Unit, b.unit); ok && over(rest, *b.left, *b.start, percent) {
+	if rest, ok := amountIn(d.Left.Value, d.Left.Unit, b.unit); ok && over(rest, *b.left, *b.start, percent) {
 		b.flaws = append(b.flaws, balanceFlaw{"disposal", t.label, t.disposal, rest, *b.left})
 	}
 }

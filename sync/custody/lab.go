@@ -252,12 +252,17 @@ func (d *determination) prepared() instant {
 
 // notDetected reports whether a result says "below the detection limit".
 func (v *view) notDetected(r *event.Result) bool {
-	if strings.HasPrefix(strings.TrimSpace(r.Text), "<") {
-		return true
-	}
-	words := strings.FieldsFunc(r.Qualifier+" "+r.Text, func(c rune) bool { return strings.ContainsRune(" ,;/", c) })
-	return slices.ContainsFunc(words, func(w string) bool {
-		return slices.ContainsFunc(v.rules.Lab.NotDetected, func(q string) bool { return strings.EqualFold(q, w) })
+	return strings.HasPrefix(strings.TrimSpace(r.Text), "<") || qualified(r, v.rules.Lab.NotDetected)
+}
+
+// estimated reports whether a result says "estimated".
+func (v *view) estimated(r *event.Result) bool { return qualified(r, v.rules.Lab.Estimated) }
+
+// qualified reports whether a result's qualifiers, or its text, have one of some words.
+func qualified(r *event.Result, words []string) bool {
+	said := strings.FieldsFunc(r.Qualifier+" "+r.Validation+" "+r.Text, func(c rune) bool { return strings.ContainsRune(" ,;/", c) })
+	return slices.ContainsFunc(said, func(w string) bool {
+		return slices.ContainsFunc(words, func(q string) bool { return strings.EqualFold(q, w) })
 	})
 }
 

@@ -26,6 +26,8 @@ type Record struct {
 	Intervals  map[event.ID]Interval `json:"intervals,omitzero"`
 	Series     []Series              `json:"series,omitzero"`
 	Quantities []Quantity            `json:"quantities,omitzero"`
+	// Compared sets results beside legal limits and concludes nothing.
+	Compared []Comparison `json:"compared,omitzero"`
 	// Events counts the case's events that were judged, Hidden says whether others are not disclosed.
 	Events int  `json:"events"`
 	Hidden bool `json:"hidden,omitzero"`
