@@ -89,6 +89,9 @@ func (p *Pack) GroupOf(cas, analyte, method string) (string, bool) {
 // SameMethod reports whether two method numbers are one, written alike or not.
 func SameMethod(a, b string) bool { return fold(a) == fold(b) }
 
+// SameUnit reports whether two units are one, written alike or not.
+func SameUnit(a, b string) bool { return fold(a) == fold(b) }
+
 // Word finds the word that a spelling stands for; kind is "container" or "preservative".
 func (p *Pack) Word(kind, spelling string) (Spelling, bool) {
 	want := fold(spelling)
