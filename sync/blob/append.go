@@ -72,6 +72,9 @@ func (f *Files) receive(ctx context.Context, a *activity, l *loaded, body io.Rea
 	return err
 }
 
+// piece is a buffer and the part of it that was filled.
+type piece struct{ buffer, bytes []byte }
+
 // sink is where an Append's bytes go.
 type sink struct {
 	f       *Files
@@ -95,7 +98,7 @@ func (s *sink) run(ctx context.Context, body io.Reader) (source, err error) {
 	for _, b := range set {
 		free <- b
 	}
-	filled := make(chan []byte) // to the writer
+	filled := make(chan piece) // to the writer
 	result := make(chan error, 1)
 	go func() { result <- s.write(filled, free) }()
 	for left > 0 && source == nil {
@@ -103,10 +106,11 @@ func (s *sink) run(ctx context.Context, body io.Reader) (source, err error) {
 		if !ok {
 			break // the writer failed
 		}
-		size := min(left, int64(cap(buf))-at%directAlign) // so that the next one is aligned
-		n, rerr := fill(ctx, body, buf[:size], s.f.checkpoint)
+		// A byte lies in the buffer as it does in the file, as to blocks.
+		from := at % directAlign
+		n, rerr := fill(ctx, body, buf[from:min(from+left, int64(len(buf)))], s.f.checkpoint)
 		at, left = at+int64(n), left-int64(n)
-		filled <- buf[:n]
+		filled <- piece{buf, buf[from : from+int64(n)]}
 		if rerr == io.EOF {
 			break
 		}
@@ -118,7 +122,7 @@ func (s *sink) run(ctx context.Context, body io.Reader) (source, err error) {
 
 // write takes filled buffers in order, has each hashed while it writes it, and
 // puts it back into free. After a failure it closes free and goes on taking.
-func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
+func (s *sink) write(filled <-chan piece, free chan<- []byte) (err error) {
 	toHash, hashed := make(chan []byte), make(chan struct{})
 	go func() {
 		for b := range toHash {
@@ -130,12 +134,12 @@ func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
 		}
 	}()
 	defer close(toHash)
-	for b := range filled {
+	for p := range filled {
 		if err != nil {
 			continue
 		}
-		toHash <- b
-		err = s.put(b)
+		toHash <- p.bytes
+		err = s.put(p.bytes)
 		<-hashed
 		if err == nil {
 			err = s.checkpoint()
@@ -144,7 +148,7 @@ func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
 			close(free)
 			continue
 		}
-		free <- b[:cap(b)]
+		free <- p.buffer
 	}
 	return err
 }
@@ -153,22 +157,32 @@ func (s *sink) write(filled <-chan []byte, free chan<- []byte) (err error) {
 // the rest through it. The two never share a block, so neither sees the other's
 // bytes half written.
 func (s *sink) put(b []byte) error {
-	if whole := len(b) &^ (directAlign - 1); s.direct != nil && whole > 0 && s.at%directAlign == 0 {
-		_, err := s.direct.WriteAt(b[:whole], s.at)
-		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-			err = s.direct.Close() // this file system cannot do it after all
-			s.direct, whole = nil, 0
-		}
-		if err != nil {
-			return err
-		}
-		s.at += int64(whole)
-		b = b[whole:]
+	head := min(-s.at&(directAlign-1), int64(len(b))) // up to the next block
+	if err := s.writeAt(s.data, b[:head]); err != nil {
+		return err
 	}
+	b = b[head:]
+	if whole := len(b) &^ (directAlign - 1); s.direct != nil && whole > 0 {
+		switch err := s.writeAt(s.direct, b[:whole]); {
+		case errors.Is(err, syscall.EINVAL), errors.Is(err, errors.ErrUnsupported):
+			if err := s.direct.Close(); err != nil { // this file system cannot do it after all
+				return err
+			}
+			s.direct = nil
+		case err != nil:
+			return err
+		default:
+			b = b[whole:]
+		}
+	}
+	return s.writeAt(s.data, b)
+}
+
+func (s *sink) writeAt(f file, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	_, err := s.data.WriteAt(b, s.at)
+	_, err := f.WriteAt(b, s.at)
 	if err == nil {
 		s.at += int64(len(b))
 	}

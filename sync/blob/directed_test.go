@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 )
 
 func must(t *testing.T, err error) {
@@ -301,5 +302,36 @@ func TestDamageNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// Bytes go past the page cache in whole blocks, from any offset; a file system
+// that cannot do it is noticed at the first write, and nothing is lost.
+func TestDirectWrites(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		s := newSimFS()
+		f := openSim(t, s)
+		c := newClaim(photo(200_000, 1), false)
+		must(t, c.create(f))
+		must(t, c.send(f, 700, false, nil))
+		direct := 0
+		s.onDirect = func() error {
+			if direct++; refuse {
+				return syscall.EINVAL
+			}
+			return nil
+		}
+		must(t, c.send(f, 100_000, false, nil))
+		must(t, c.send(f, 200_000, false, nil))
+		if refuse && direct != 2 || !refuse && direct < 2 {
+			t.Fatalf("refused %v: %d direct writes", refuse, direct)
+		}
+		must(t, c.finish(f))
+		check(t, s.powerCut(nil), "after direct writes", c)
+	}
+	for range 100 {
+		if b := alignedBuffer(5000); len(b) != 5000 || cap(b) != 5000 || uintptr(unsafe.Pointer(unsafe.SliceData(b)))%directAlign != 0 {
+			t.Fatalf("buffer of %d at %p", len(b), b)
+		}
 	}
 }

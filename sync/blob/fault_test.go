@@ -88,6 +88,10 @@ func (c *claim) finish(f *Files) error {
 func check(t simT, s *simFS, when string, claims ...*claim) {
 	t.Helper()
 	f := openSim(t, s)
+	// What a crash in Create leaves is no upload, and no damage either.
+	if err := f.Uploads(bg, func(Upload) error { return nil }); err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
 	for _, c := range claims {
 		if c.id.IsZero() {
 			continue

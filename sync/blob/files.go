@@ -108,7 +108,7 @@ func (f *Files) layOut() error {
 	format := f.path("FORMAT")
 	switch text, err := f.readAll(format, int64(len(formatText))+1); {
 	case err == nil && string(text) == formatText:
-		return f.fs.SyncDir(f.dir) // the call that made it may have failed just there
+		return nil
 	case err == nil && len(text) > 0:
 		return fmt.Errorf("%w: FORMAT says %q", ErrFormat, text)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -212,20 +212,27 @@ func (f *Files) writeFile(name string, b []byte) (err error) {
 	return w.Sync()
 }
 
-// readAll reads a file of at most limit bytes; a longer one is ErrFormat.
+// readAll reads a small file of at most limit bytes; a longer one is ErrFormat.
 func (f *Files) readAll(name string, limit int64) ([]byte, error) {
 	r, err := f.fs.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	size, err := r.Size()
+	b := make([]byte, min(size, limit)+1) // one more, to see the end
+	n := 0
+	if err == nil {
+		if n, err = r.ReadAt(b, 0); err == io.EOF {
+			err = nil
+		}
+	}
 	if err := errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
-	if int64(len(b)) > limit {
+	if int64(n) > limit {
 		return nil, fmt.Errorf("%w: %s has more than %d bytes", ErrFormat, name, limit)
 	}
-	return b, nil
+	return b[:n], nil
 }
 
 // Put implements Content: temporary file, flush, rename, flush of the directory.

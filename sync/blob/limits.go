@@ -33,7 +33,7 @@ const (
 
 	// minDirect is the least that must be missing of an upload for its bytes to go
 	// past the page cache: below it opening the file once more is not worth it.
-	minDirect = 64 << 10
+	minDirect = 16 << 10
 
 	// smallBuffer is what an Append uses while all big buffers are out.
 	smallBuffer = 32 << 10

@@ -35,7 +35,9 @@ type simFS struct {
 	// fault is asked before every operation: none, or the error to report and
 	// whether the operation takes effect all the same.
 	fault func(op, name string) (err error, applied bool)
-	ops   int
+	// onDirect is asked before a direct write; nil: it works.
+	onDirect func() error
+	ops      int
 }
 
 const simSector = 512
@@ -369,6 +371,11 @@ func (f *simFile) Seek(offset int64, whence int) (int64, error) {
 func (f *simFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.direct && (off%directAlign != 0 || len(p)%directAlign != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(p)))%directAlign != 0) {
 		return 0, &fs.PathError{Op: "write", Path: f.name, Err: errUnaligned}
+	}
+	if f.direct && f.s.onDirect != nil {
+		if err := f.s.onDirect(); err != nil {
+			return 0, &fs.PathError{Op: "write", Path: f.name, Err: err}
+		}
 	}
 	err := f.s.do("write", f.name, func() error {
 		if need := int(off) + len(p); need > len(f.n.data) {
