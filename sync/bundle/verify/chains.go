@@ -14,6 +14,10 @@ import (
 	"fieldseal/sync/ledger"
 )
 
+// maxListed bounds the lines of a list, four times the files that a bundle can
+// have, and more devices than any authority enrols.
+const maxListed = 1_000_000
+
 // jsonList reads one of the lists of JSON lines whole. ok is false where the
 // file is not what is pinned, or a line is malformed.
 func jsonList[L bag.MediaLine | bag.ChainLine](v *verifier, path, check string, take func(*L)) (ok bool, err error) {
@@ -25,6 +29,11 @@ func jsonList[L bag.MediaLine | bag.ChainLine](v *verifier, path, check string, 
 			break
 		}
 		if err != nil {
+			bad = true
+			break
+		}
+		if l.n > maxListed {
+			v.failAt(check, path, "it has more than %d lines", maxListed)
 			bad = true
 			break
 		}

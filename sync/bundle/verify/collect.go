@@ -64,6 +64,7 @@ type collector struct {
 	counts  bag.Disclosure
 	genesis bool
 	kept    []Quarantined
+	bytes   int64 // of payloads that are kept
 	asm     *Assembly
 }
 
@@ -127,6 +128,7 @@ func (c *collector) event(j *job) {
 		c.counts.Shown++
 	}
 	c.ids.Write(id[:])
+	c.bytes += int64(len(j.line))
 	ch := c.chains[p.Device]
 	if ch == nil {
 		ch = &chain{device: p.Device, key: j.event.Key()}

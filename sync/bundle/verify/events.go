@@ -22,7 +22,15 @@ const (
 	// to make the handing over cheap, little enough to keep memory flat.
 	batchLeaves = 64
 	batchBytes  = 256 << 10
+	// maxJudged bounds the payloads that are kept for custody to judge. Deflated, a
+	// hostile bundle of a few megabytes could ask for more memory than there is. A
+	// case that is truly larger is disclosed by exhibits.
+	maxJudged = 4 << 30
 )
+
+// ErrTooLarge is wrapped, beside ErrUnreadable, where a bundle shows more than a
+// program can hold in memory.
+var ErrTooLarge = errors.New("the events shown are too many to be judged at once")
 
 // job is one leaf with what the bundle shows of it.
 type job struct {
@@ -117,6 +125,13 @@ func (v *verifier) readEvents() error {
 			v.found.take(&b.jobs[i])
 		}
 		b.release()
+		if v.found.bytes > maxJudged {
+			cancel()
+			for range ordered { // let the reader end
+			}
+			wg.Wait()
+			return fmt.Errorf("%w: %w: more than %d bytes of payloads", ErrUnreadable, ErrTooLarge, int64(maxJudged))
+		}
 	}
 	wg.Wait()
 	return readErr
@@ -162,6 +177,9 @@ func (r *eventReader) walk() error {
 		leaf, err := bag.ParseLeafLine(text)
 		if err != nil {
 			return v.stop(chkLeaves, bag.PathLeaves, "line %d: %v", r.leaves.n, err)
+		}
+		if v.hopeless() {
+			return errStop
 		}
 		if leaf.Index <= r.last {
 			return v.stop(chkLeaves, bag.PathLeaves, "line %d: entry %d does not come after entry %d", r.leaves.n, leaf.Index, r.last)

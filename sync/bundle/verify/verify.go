@@ -155,6 +155,13 @@ func (v *verifier) fail(f Failure) {
 	}
 }
 
+// hopeless reports whether so much has failed that reading on adds nothing.
+func (v *verifier) hopeless() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.verdict.FailureCount > MaxFailures
+}
+
 // failAt records a failure about a file.
 func (v *verifier) failAt(check, file, format string, args ...any) {
 	v.fail(Failure{Check: check, File: file, Detail: fmt.Sprintf(format, args...)})
