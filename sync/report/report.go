@@ -122,20 +122,16 @@ func (p *page) funcs() template.FuncMap {
 		"place":   place,
 		"count":   func(s string) int { return p.count(custody.Severity(s)) },
 		"file":    func(d event.Digest) verify.Media { return p.files[d] },
-		"dict":    dict,
+		"yes":     yes,
 	}
 }
 
-// dict hands several values to a template.
-func dict(pairs ...any) (map[string]any, error) {
-	if len(pairs)%2 != 0 {
-		return nil, fmt.Errorf("dict takes pairs, got %d values", len(pairs))
+// yes is the key of an answer's word.
+func yes(b bool) string {
+	if b {
+		return "yes"
 	}
-	m := make(map[string]any, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		m[fmt.Sprint(pairs[i])] = pairs[i+1]
-	}
-	return m, nil
+	return "no"
 }
 
 func (p *page) text(t verify.Text) string {

@@ -168,7 +168,7 @@ func TestWords(t *testing.T) {
 	}
 	for prefix, list := range map[string][]string{
 		"seal.": event.SealState("").Words(), "decision.": event.Decision("").Words(), "mode.": event.Mode("").Words(),
-		"signer.": event.Signer("").Words(), "dossier.": event.DossierStep("").Words(), "ref.": event.RefKind("").Words(),
+		"signer.": event.Signer("").Words(), "dossier.": event.DossierStep("").Words(), "ref.": event.RefKind("").Words(), "tier.": event.Tier("").Words(),
 		"media.": {string(bag.MediaPresent), string(bag.MediaMissing), string(bag.MediaMismatch), string(bag.MediaWithheld)},
 		"scope.": {string(bag.WholeCase), string(bag.Exhibits)},
 		"": {string(verify.Authentic), string(verify.AuthenticWithDefects), string(verify.NotAuthentic),
@@ -176,7 +176,7 @@ func TestWords(t *testing.T) {
 		"state.": {string(custody.StateHeld), string(custody.StateOffered), string(custody.StateTransit), string(custody.StateRejected),
 			string(custody.StateDisposed), string(custody.StateConsumed), string(custody.HoldingMet), string(custody.HoldingExceeded),
 			string(custody.HoldingRunning), string(custody.HoldingPassed), string(custody.HoldingUnknown)},
-		"step.": {string(custody.StepCollected), string(custody.StepSealed), string(custody.StepRelinquished), string(custody.StepReceived),
+		"step.": {string(custody.StepCollected), string(custody.StepSealed), string(custody.StepRelinquished), string(custody.StepReceived), string(custody.StepMissing),
 			string(custody.StepConcluded), string(custody.StepDeclined), string(custody.StepStored), string(custody.StepAccessioned),
 			string(custody.StepRejected), string(custody.StepSubsampled), string(custody.StepAnalysed), string(custody.StepHeldBack),
 			string(custody.StepHoldReleased), string(custody.StepDisposed), string(custody.StepPhotographed), string(custody.StepAmended), string(custody.StepMentioned)},
