@@ -51,6 +51,8 @@ func (p *printer) verdict() {
 			p.say("  ✗ %s: %s", p.text(c.Title), p.in(fmt.Sprintf("%d of %d failed", c.Failed, c.Count), fmt.Sprintf("%d 项中 %d 项未通过", c.Count, c.Failed)))
 		case verify.NotReached:
 			p.say("  – %s: %s", p.text(c.Title), p.in("not reached", "未进行"))
+		case verify.NotAsked:
+			p.say("  – %s: %s", p.text(c.Title), p.in("not asked; name a key with --trust", "未要求；可用 --trust 指定密钥"))
 		}
 	}
 	for i, f := range v.Failures {

@@ -172,7 +172,7 @@ func TestWords(t *testing.T) {
 		"media.": {string(bag.MediaPresent), string(bag.MediaMissing), string(bag.MediaMismatch), string(bag.MediaWithheld)},
 		"scope.": {string(bag.WholeCase), string(bag.Exhibits)},
 		"": {string(verify.Authentic), string(verify.AuthenticWithDefects), string(verify.NotAuthentic),
-			string(verify.Passed), string(verify.Failed), string(verify.NotReached)},
+			string(verify.Passed), string(verify.Failed), string(verify.NotReached), string(verify.NotAsked)},
 		"state.": {string(custody.StateHeld), string(custody.StateOffered), string(custody.StateTransit), string(custody.StateRejected),
 			string(custody.StateDisposed), string(custody.StateConsumed), string(custody.HoldingMet), string(custody.HoldingExceeded),
 			string(custody.HoldingRunning), string(custody.HoldingPassed), string(custody.HoldingUnknown)},

@@ -33,6 +33,7 @@ var words = map[string][2]string{
 	"passed":                 {"passed", "通过"},
 	"failed":                 {"failed", "未通过"},
 	"not reached":            {"not reached", "未进行"},
+	"not asked":              {"not asked", "未要求"},
 	"number":                 {"Number", "数量"},
 	"failures":               {"What fails", "未通过之处"},
 	"notes":                  {"To be noted", "提示"},

@@ -23,7 +23,7 @@
 //	bag          the BagIt tag files agree with the manifest
 //	manifest     the manifest is well formed and signed by the authority
 //	authority    the genesis is sealed by the key that it states, and the manifest repeats it truly
-//	trust        the authority or the ledger is one that the reader trusts, where the reader said which
+//	trust        the authority or the ledger is one that the reader trusts; not asked where the reader named none
 //	checkpoint   the checkpoint is signed by the ledger's key
 //	tiles        the tiles lead to the checkpoint's root
 //	leaves       every leaf is in its place in the tiles, and is the leaf of its event
