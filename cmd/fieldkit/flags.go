@@ -18,7 +18,7 @@ import (
 // Every member of an event's body is a flag. They are made from the body's type,
 // so that a field that the contract has cannot be missing here. Texts, words,
 // numbers, decimals, times and identifiers are written as they are; members with a
-// structure of their own are JSON. --from reads a whole body, flags go over it.
+// structure of their own are JSON. --body reads a whole body, flags go over it.
 
 // bodyFlags adds the flags of a body type.
 func bodyFlags(c *cobra.Command, t reflect.Type) {
@@ -30,7 +30,7 @@ func bodyFlags(c *cobra.Command, t reflect.Type) {
 		}
 		c.Flags().String(name, "", usage(f.Type))
 	}
-	c.Flags().String("from", "", "read the body from this JSON `file`, - for standard input; flags go over it")
+	c.Flags().String("body", "", "read the body from this JSON `file`, - for standard input; flags go over it")
 }
 
 func jsonName(f reflect.StructField) string {
@@ -90,16 +90,16 @@ type finder interface {
 	file(path string) (event.Media, error)
 }
 
-// readBody makes a body of the given type from --from and the flags that were set.
+// readBody makes a body of the given type from --body and the flags that were set.
 func readBody(c *cobra.Command, t event.Type, find finder) (event.Body, error) {
 	members := map[string]json.RawMessage{}
-	if from, _ := c.Flags().GetString("from"); from != "" {
+	if from, _ := c.Flags().GetString("body"); from != "" {
 		data, err := readInput(c, from)
 		if err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal(data, &members); err != nil {
-			return nil, fmt.Errorf("--from %s is not a JSON object: %w", from, err)
+			return nil, fmt.Errorf("--body %s is not a JSON object: %w", from, err)
 		}
 	}
 	rt := t.BodyType()

@@ -38,7 +38,7 @@ var acts = []act{
 	{"site add", event.TypeSiteRecorded, "Describe a scene", "fieldkit site add --case 2026-HW-017 --name \"River bank\" --centre '{\"lat_e7\":302741200,\"lon_e7\":1199823400,\"datum\":\"WGS-84\",\"source\":\"gnss\"}' --officers '[{\"name\":\"Li Wei\"},{\"name\":\"Zhao Min\"}]'"},
 	{"party add", event.TypePartyRecorded, "Name a party", "fieldkit party add --case 2026-HW-017 --kind company --name \"Hongda Metal Finishing\""},
 	{"object add", event.TypeObjectRecorded, "Describe a thing on the trail: a barrel, a vehicle, an account", "fieldkit object add --case 2026-HW-017 --kind barrel --label D-01"},
-	{"link add", event.TypeLinkRecorded, "Tie two things together, and say what shows it", "fieldkit link add --case 2026-HW-017 --from-thing object:D-01 --to object:\"浙A12345\" --relation \"carried by\" --basis waybill"},
+	{"link add", event.TypeLinkRecorded, "Tie two things together, and say what shows it", "fieldkit link add --case 2026-HW-017 --from object:D-01 --to object:\"浙A12345\" --relation \"carried by\" --basis waybill"},
 	{"quantity add", event.TypeQuantityRecorded, "Record how much waste, of whom, and how well that is known", "fieldkit quantity add --case 2026-HW-017 --waste \"plating sludge\" --tier weighed --net-kg 3090.5 --party \"Hongda Metal Finishing\""},
 	{"note", event.TypeNoteWritten, "Write a note", "fieldkit note --case 2026-HW-017 --text \"smell of solvent at the north end\""},
 	{"amend", event.TypeEventAmended, "Correct or void an earlier record, which stays as it is", "fieldkit amend --case 2026-HW-017 --target 3f…e1 --reason \"seal number misread\" --changes '[{\"path\":\"/seal_no\",\"old\":\"\\\"C-1\\\"\",\"new\":\"\\\"C-7\\\"\"}]'"},
@@ -83,10 +83,6 @@ func (a act) command() *cobra.Command {
 	c.Flags().String("case", "", "`number` or id of the case")
 	placeFlags(c)
 	bodyFlags(c, a.typ.BodyType())
-	if a.typ == event.TypeLinkRecorded { // its member "from" and --from would be one name
-		c.Flags().Lookup("from").Usage = "read the body from this JSON `file`"
-		c.Flags().String("from-thing", "", "where the link starts, as KIND:LABEL")
-	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return within(c, func(s *device.Store) error {
 			d, err := draftFor(c, s, a.typ)
@@ -97,30 +93,11 @@ func (a act) command() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if l, ok := b.(*event.LinkRecorded); ok {
-				if err := linkFrom(c, s, d.Case, l); err != nil {
-					return err
-				}
-			}
 			d.Body = b
 			return capture(c, s, d)
 		})
 	}
 	return c
-}
-
-func linkFrom(c *cobra.Command, s *device.Store, in event.UUID, l *event.LinkRecorded) error {
-	text, _ := c.Flags().GetString("from-thing")
-	kind, label, ok := strings.Cut(text, ":")
-	if text == "" {
-		return nil
-	}
-	if !ok {
-		return fmt.Errorf("--from-thing %q: write the kind and the label, such as object:D-01", text)
-	}
-	id, err := (&things{c: c, s: s, in: in}).thing(kind, label)
-	l.From = event.Ref{Kind: event.RefKind(kind), ID: id}
-	return err
 }
 
 func placeFlags(c *cobra.Command) {
