@@ -267,6 +267,8 @@ func checkHold(t *tx) error {
 const (
 	// setHold: why captures are stopped; absent while they are not.
 	setHold = "chain_hold"
+	// setAudience: what the server called itself when the device was enrolled.
+	setAudience = "audience"
 	// setCursor: the ledger index up to which changes were pulled.
 	setCursor = "pulled_after"
 )

@@ -50,6 +50,11 @@ func (s *Store) Enrol(ctx context.Context, req EnrolRequest) (*Identity, error) 
 	if err != nil {
 		return nil, err
 	}
+	// What the server calls itself is pinned at the same moment as its keys.
+	var ch wire.Challenge
+	if _, err := req.Client.json(ctx, call{method: http.MethodPost, path: "/v1/auth/challenge", anonymous: true}, &ch); err != nil {
+		return nil, err
+	}
 	var answer wire.Enrolled
 	info := g.Public.Info()
 	_, err = req.Client.json(ctx, call{method: http.MethodPost, path: "/v1/enrol", anonymous: true}.with(wire.Enrol{
@@ -64,7 +69,7 @@ func (s *Store) Enrol(ctx context.Context, req EnrolRequest) (*Identity, error) 
 		return nil, err
 	}
 	id.KeyRef = ref
-	if err := s.saveEnrolled(ctx, id, cp, lines, g); err != nil {
+	if err := s.saveEnrolled(ctx, id, cp, lines, g, ch.Audience); err != nil {
 		return nil, err
 	}
 	return s.Identity(ctx)
@@ -185,7 +190,7 @@ func checkAuthority(line []byte) (*seal.Verified, *event.AuthorityGenesis, error
 }
 
 // saveEnrolled makes the identity, the first checkpoint and the genesis durable together.
-func (s *Store) saveEnrolled(ctx context.Context, id *Identity, cp *checkpoint, lines []*seal.Verified, g *Signer) error {
+func (s *Store) saveEnrolled(ctx context.Context, id *Identity, cp *checkpoint, lines []*seal.Verified, g *Signer, audience string) error {
 	return s.write(ctx, func(t *tx) error {
 		var n int
 		if err := t.row(`SELECT count(*) FROM identity`).Scan(&n); err != nil {
@@ -196,6 +201,9 @@ func (s *Store) saveEnrolled(ctx context.Context, id *Identity, cp *checkpoint, 
 		}
 		id.Enrolled = t.stamp()
 		if err := saveIdentity(t, id); err != nil {
+			return err
+		}
+		if err := t.set(setAudience, audience); err != nil {
 			return err
 		}
 		if err := putCheckpoint(t, cp, cpLinked); err != nil {

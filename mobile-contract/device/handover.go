@@ -229,8 +229,11 @@ func (s *Store) answer(ctx context.Context, text string, as event.Type, introduc
 		}
 		out = &Handed{Handover: o.terms.Handover, Terms: o.terms, PeerKnown: o.known, Warnings: o.warnings, known: o.payload}
 		done, err := c.answered(o, as, out)
-		if err != nil || done {
+		if err != nil {
 			return err
+		}
+		if done {
+			return c.introduce(introduce, &out.Message)
 		}
 		d, err := draft(c, o)
 		if err != nil {
@@ -288,6 +291,8 @@ func (c *chain) keepOffer(o *offer, answer Saved) error {
 	state, peerKnown := "accepted", 0
 	if answer.Type == event.TypeCustodyDeclined {
 		state = "declined"
+	} else if err := c.keepItems(o); err != nil {
+		return err
 	}
 	if o.known {
 		peerKnown = 1
@@ -295,6 +300,18 @@ func (c *chain) keepOffer(o *offer, answer Saved) error {
 	return c.t.exec(`INSERT INTO handovers (handover, case_id, side, state, terms, offer, answer, peer, peer_known, at)
 		VALUES ($1, $2, 'to', $3, $4, $5, $6, $7, $8, $9)`, o.terms.Handover[:], o.terms.Case[:], state, o.body.Terms,
 		o.id[:], answer.ID[:], o.device[:], peerKnown, c.t.stamp())
+}
+
+// keepItems makes the items that were received known here by label, so that they can be
+// checked in before the records that made them were ever fetched.
+func (c *chain) keepItems(o *offer) error {
+	e := entry{id: o.id, caseID: o.terms.Case}
+	for _, it := range o.terms.Items {
+		if err := putThing(c.t, e, thing{kind: it.Item.Kind, id: it.Item.ID, label: it.Label, seal: it.SealNo}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keepPeer stores the other side's event, to be delivered and looked up.

@@ -93,11 +93,13 @@ func thingOf(body event.Body) (thing, bool) {
 	return thing{}, false
 }
 
-// putThing keeps the first statement's event and own flag, and the newest words.
+// putThing keeps the first statement's event and own flag, and the newest words. A
+// thing known from a handover alone takes the event that made it once that is here.
 func putThing(t *tx, e entry, th thing) error {
 	return t.exec(`INSERT INTO things (kind, id, case_id, label, seal_no, parent, event_id, own)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (kind, id) DO UPDATE SET label = excluded.label,
+		ON CONFLICT (kind, id) DO UPDATE SET label = excluded.label, parent = coalesce(excluded.parent, things.parent),
+			event_id = CASE WHEN things.event_id IN (SELECT offer FROM handovers) THEN excluded.event_id ELSE things.event_id END,
 			seal_no = CASE excluded.seal_no WHEN '' THEN things.seal_no ELSE excluded.seal_no END`,
 		string(th.kind), th.id[:], e.caseID[:], th.label, th.seal, nullUUID(th.parent), e.id[:], e.own)
 }

@@ -69,17 +69,18 @@ func (c *Client) mayRead() bool {
 }
 
 // deviceLogin is the login of an enrolled device: the server's nonce, sealed.
-func (c *Client) deviceLogin(id *Identity, g *Signer, clock func() event.Clock) func(context.Context) (wire.Tokens, error) {
+func (c *Client) deviceLogin(id *Identity, audience string, g *Signer, clock func() event.Clock) func(context.Context) (wire.Tokens, error) {
 	return func(ctx context.Context) (wire.Tokens, error) {
 		var t wire.Tokens
 		var ch wire.Challenge
 		if _, err := c.json(ctx, call{method: http.MethodPost, path: "/v1/auth/challenge", anonymous: true}, &ch); err != nil {
 			return t, err
 		}
-		// The audience is the pinned log or this very server: what is sealed here is of
-		// no use to another server that only passes on somebody else's challenge.
-		if ch.Nonce == "" || ch.Audience != id.LogOrigin && ch.Audience != c.Server() {
-			return t, fmt.Errorf("%w: its challenge is for %.200q, this device belongs to %q at %s", ErrTrust, ch.Audience, id.LogOrigin, c.Server())
+		// What is sealed here must be of no use to another server that only passes on
+		// somebody else's challenge: the audience is that of the enrolment, the pinned
+		// log, or the very address that is being talked to.
+		if ch.Nonce == "" || ch.Audience != audience && ch.Audience != id.LogOrigin && ch.Audience != c.Server() {
+			return t, fmt.Errorf("%w: its challenge is for %.200q, this device was enrolled with %q; where that is the server's new address, name it", ErrTrust, ch.Audience, audience)
 		}
 		payload, err := json.Marshal(wire.AuthStatement{Nonce: ch.Nonce, Audience: ch.Audience,
 			Device: id.Device.String(), Time: string(clock().Wall)})

@@ -307,3 +307,10 @@ func (s *Store) Reshow(ctx context.Context, handover event.UUID) (*Handed, error
 	})
 	return out, err
 }
+
+// ThingOf is the thing that a body makes or describes: its kind, id, label, seal
+// number and parent; false where there is none.
+func ThingOf(b event.Body) (Thing, bool) {
+	t, ok := thingOf(b)
+	return Thing{Ref: event.Ref{Kind: t.kind, ID: t.id}, Label: t.label, SealNo: t.seal, Parent: t.parent}, ok
+}

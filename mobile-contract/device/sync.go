@@ -107,9 +107,17 @@ func (s *Store) Sync(ctx context.Context, opts SyncOptions) (SyncReport, error) 
 			return SyncReport{}, errors.Join(err, unlock())
 		}
 	}
+	var audience string
+	err = s.read(ctx, func(t *tx) (err error) {
+		audience, err = t.setting(setAudience)
+		return err
+	})
+	if err != nil {
+		return SyncReport{}, errors.Join(err, unlock())
+	}
 	c.mu.Lock()
 	if c.signIn == nil {
-		c.signIn = c.deviceLogin(id, signer, s.clock)
+		c.signIn = c.deviceLogin(id, audience, signer, s.clock)
 	}
 	c.mu.Unlock()
 	y := &syncer{s: s, c: c, id: id, signer: signer, opts: opts}

@@ -1,0 +1,121 @@
+// Package devicetest runs the real server in the test's own process, on a real
+// address, for tests of devices: nothing in it is a stand-in.
+package devicetest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fieldseal/api/access"
+	"fieldseal/api/server"
+	"fieldseal/sync/blob"
+	"fieldseal/sync/event"
+	"fieldseal/sync/ingest"
+	"fieldseal/sync/ingest/ingesttest"
+	"fieldseal/sync/thumbnail"
+)
+
+// codeLife is how long a one-time code of a test lives.
+const codeLife = time.Hour
+
+// Server is a running server and the world behind it.
+type Server struct {
+	*ingesttest.World
+	URL   string
+	Blobs *blob.Files
+	book  *access.Book
+	stop  func()
+}
+
+// Start runs a server with one organisation until the test ends.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{World: ingesttest.New(t)}
+	hasher, err := access.NewHasher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.book = &access.Book{Store: s.Store, Hasher: hasher}
+	if s.Blobs, err = blob.OpenFiles(blob.FilesConfig{Dir: filepath.Join(t.TempDir(), "media")}); err != nil {
+		t.Fatal(err)
+	}
+	s.serve(t)
+	return s
+}
+
+func (s *Server) serve(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.URL = "http://" + l.Addr().String()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thumbs, err := thumbnail.Open(thumbnail.Config{Dir: t.TempDir(), Content: s.Blobs, Failed: func(err error) { t.Log("thumbnail:", err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(server.Config{Audience: s.URL, Version: "test", Guarded: func(context.Context) error { return nil }},
+		server.Parts{Engine: s.Engine, Store: s.Store, Blobs: s.Blobs, Thumbnails: thumbs, Book: s.book,
+			Minter: access.NewMinter(key, s.URL, time.Now), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ctx, l) }()
+	s.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		thumbs.Close()
+		s.stop = func() {}
+	}
+	t.Cleanup(func() { s.stop() })
+}
+
+// Stop ends the server as if its machine were gone from the network.
+func (s *Server) Stop() { s.stop() }
+
+// Person registers a person under a name and gives a one-time code for a device.
+func (s *Server) Person(name string, org event.UUID, roles ...event.Role) (person event.UUID, code string) {
+	s.T.Helper()
+	person = s.ID()
+	if len(roles) == 0 {
+		roles = []event.Role{event.RoleInspector}
+	}
+	s.Author(ingest.Draft{Body: &event.PersonRegistered{Person: person, Org: org, Name: name, Login: "login-" + person.String()[24:],
+		Roles: roles, CredentialNo: "C-" + person.String()[24:28], CredentialUntil: "2099-01-01"}})
+	return person, s.Code(person)
+}
+
+// Code gives one more one-time code for a person.
+func (s *Server) Code(person event.UUID) string {
+	s.T.Helper()
+	code, _, err := s.book.IssueCode(context.Background(), person, person, codeLife)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return code
+}
+
+// Labels reserves label numbers for a device.
+func (s *Server) Labels(device event.UUID, prefix string, first, last int64) {
+	s.T.Helper()
+	s.Author(ingest.Draft{Body: &event.LabelBlock{Device: device, Prefix: prefix, First: first, Last: last}})
+}
+
+// Revoke revokes a device's key.
+func (s *Server) Revoke(device event.UUID, key event.Digest, reason string) {
+	s.T.Helper()
+	s.Author(ingest.Draft{Body: &event.DeviceRevoked{Device: device, Key: key, Reason: reason}})
+}
