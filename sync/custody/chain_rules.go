@@ -20,7 +20,7 @@ var _ = register(spec{
 		"no_origin":     both("{label} first appears in a handover from {from} at {relinquished}; nothing records how it came into the case.", "{label} 首次出现于 {from} 在 {relinquished} 的移交中；没有任何记录说明其来源。"),
 	},
 	cures: map[string]Text{
-		"courier_late":  both("The carrier's tracking record for no. {tracking} is attached, and {to} states the condition of seals and parcel on receipt.", "附上 {carrier} 运单号 {tracking} 的轨迹记录，并由 {to} 说明收到时封志与包装状况。"),
+		"courier_late":  both("{carrier}'s tracking record for no. {tracking} is attached, and {to} states the condition of seals and parcel on receipt.", "附上 {carrier} 运单号 {tracking} 的轨迹记录，并由 {to} 说明收到时封志与包装状况。"),
 		"courier_seal":  both("The carrier's tracking record and photos of the parcel on receipt are attached, and {to} states how the content was identified; a fresh sample where one can still be taken.", "附上承运轨迹与收件照片，并由 {to} 说明如何确认内容物；能重新采样的应重新采样。"),
 		"no_acceptance": both("{holder} and {org} seal the missing handover, with a statement of when it really took place.", "由 {holder} 与 {org} 补签缺失的交接记录，并说明实际交接时间。"),
 		"no_origin":     both("The device that recorded the sampling or seizure is synchronised, or who took the item seals a record of it.", "同步记录采样或扣押的设备，或由取得该物品的人员补签记录。"),
@@ -248,16 +248,16 @@ func (v *view) judgeReceivers(h *handover, report func(finding)) {
 	}
 }
 
-// gaveTwice finds the earlier period that the relinquisher of period i had itself
-// ended by giving the thing away; nil where the relinquisher is the holder or never was.
+// gaveTwice finds the period that began when the relinquisher of period i had
+// given the thing away before; nil where the relinquisher is the holder or never gave it.
 func (v *view) gaveTwice(t *thing, i int) *period {
 	from := t.periods[i].by.terms.From
 	if prev := &t.periods[i-1]; prev.holder.is(from, prev.shared) {
 		return nil
 	}
 	for j := i - 2; j >= 0; j-- {
-		if p := &t.periods[j]; p.holder.is(from, p.shared) {
-			return &t.periods[j+1]
+		if next := &t.periods[j+1]; sameSide(next.by.terms.From, from) {
+			return next
 		}
 	}
 	return nil

@@ -40,18 +40,15 @@ type plot struct {
 	report    func(sc *scene, b *event.ResultsReported)
 	// before runs before the named chapter.
 	before map[string]func(sc *scene)
-	// until stops the story before the named chapter.
+	// until stops the story before the named chapter, after what before tells.
 	until string
 }
 
 func (p *plot) runs(sc *scene, chapter string) bool {
-	if p.until == chapter {
-		return false
-	}
 	if f := p.before[chapter]; f != nil {
 		f(sc)
 	}
-	return true
+	return p.until != chapter
 }
 
 // play tells the plain story with a plot's changes.

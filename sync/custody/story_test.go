@@ -250,3 +250,8 @@ func terms(s *story, t *event.Terms) (string, event.Digest) {
 	}
 	return string(data), event.TermsDigest(string(data))
 }
+
+// drop takes an event away, as if its device had not been synchronised.
+func (s *story) drop(ids ...event.ID) {
+	s.in.Entries = slices.DeleteFunc(s.in.Entries, func(e Entry) bool { return slices.Contains(ids, e.ID) })
+}
