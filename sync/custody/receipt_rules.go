@@ -165,7 +165,7 @@ func (v *view) bottle(s *event.SampleCollected, rule *rules.Preservation) (probl
 		problems = append(problems, both("no container is recorded for "+group.EN, "未记录 "+group.ZH+" 的容器"))
 	} else if w, ok := v.rules.Word("container", s.Container.Material); !ok || !slices.Contains(rule.Containers, w.Word) {
 		want := v.spellings("container", rule.Containers)
-		problems = append(problems, both(group.EN+" is kept in "+want.EN+", not "+s.Container.Material+" ("+src.EN+")", group.ZH+"应使用"+want.ZH+"，而非 "+s.Container.Material+"（"+src.ZH+"）"))
+		problems = append(problems, both("for "+group.EN+" container "+want.EN+", not "+s.Container.Material+" ("+src.EN+")", group.ZH+"应使用"+want.ZH+"，而非 "+s.Container.Material+"（"+src.ZH+"）"))
 	}
 	kept := strings.TrimSpace(s.Preserved)
 	if kept == "" {
@@ -173,7 +173,7 @@ func (v *view) bottle(s *event.SampleCollected, rule *rules.Preservation) (probl
 	}
 	if w, ok := v.rules.Word("preservative", kept); !ok || !slices.Contains(rule.Preservatives, w.Word) {
 		want := v.spellings("preservative", rule.Preservatives)
-		problems = append(problems, both(group.EN+" is preserved with "+want.EN+", not "+kept+" ("+src.EN+")", group.ZH+"的保存剂应为"+want.ZH+"，而非 "+kept+"（"+src.ZH+"）"))
+		problems = append(problems, both("for "+group.EN+" preservative "+want.EN+", not "+kept+" ("+src.EN+")", group.ZH+"的保存剂应为"+want.ZH+"，而非 "+kept+"（"+src.ZH+"）"))
 	}
 	return problems
 }
@@ -202,7 +202,7 @@ func (v *view) acidity(t *thing, rule *rules.Preservation) (problems []Text, act
 	}
 	group, src := v.groupText(rule.Group), v.source(rule.Cited)
 	say := func(op, opZH string, limit decimal.Decimal) []Text {
-		return []Text{both(group.EN+" needs a pH "+op+" "+limit.String()+", found "+ph.String()+" at "+when(at).EN+" ("+src.EN+")",
+		return []Text{both("for "+group.EN+" a pH "+op+" "+limit.String()+", found "+ph.String()+" at "+when(at).EN+" ("+src.EN+")",
 			group.ZH+"要求 pH "+opZH+" "+limit.String()+"，实测 "+ph.String()+"（"+when(at).ZH+"；"+src.ZH+"）")}
 	}
 	switch {
