@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"fieldseal/api/server/servertest"
 	"fieldseal/mobile-contract/device"
-	"fieldseal/mobile-contract/device/devicetest"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/store"
 )
 
 // enrol makes a store and enrols it with the real server.
-func enrol(t *testing.T, s *devicetest.Server, name string, org event.UUID) (*device.Store, *device.Identity) {
+func enrol(t *testing.T, s *servertest.Server, name string, org event.UUID) (*device.Store, *device.Identity) {
 	t.Helper()
 	_, code := s.Person(name, org)
 	d, err := device.Create(t.Context(), t.TempDir(), device.Options{Model: "test", App: "test/1"})
@@ -58,7 +58,7 @@ func capture(t *testing.T, d *device.Store, k event.UUID, b event.Body) device.S
 // A field day against the real server: offline capture, a handover between two
 // organisations, sync of both, everything proven, files whole, nothing in quarantine.
 func TestRealServer(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	inspector, _ := enrol(t, s, "Li Wei", s.Org)
 	lab := s.AddOrg("lab")
 	bench, benchID := enrol(t, s, "Wang Fang", lab)
@@ -158,7 +158,7 @@ func handed(t *testing.T, h *device.Handed) string {
 
 // Offline: the error says that everything is safe, and the next sync makes it good.
 func TestRealServerGone(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	d, _ := enrol(t, s, "Li Wei", s.Org)
 	k := capture(t, d, event.UUID{}, &event.CaseOpened{Number: "1", Title: "t", Authority: "a"}).Case
 	s.Stop()

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"fieldseal/mobile-contract/device/devicetest"
+	"fieldseal/api/server/servertest"
 	"fieldseal/mobile-contract/device/fieldcli"
 	"fieldseal/sync/event"
 
@@ -90,7 +90,7 @@ func member(v any, path ...string) any {
 }
 
 // enrolled is a kit enrolled for a new person.
-func enrolled(t *testing.T, s *devicetest.Server, name string, org event.UUID, roles ...event.Role) *kit {
+func enrolled(t *testing.T, s *servertest.Server, name string, org event.UUID, roles ...event.Role) *kit {
 	t.Helper()
 	k := newKit(t)
 	_, code := s.Person(name, org, roles...)
@@ -116,7 +116,7 @@ func write(t *testing.T, name, text string) string {
 // A whole case by command line: scene, parties, things, samples, air, a handover to a
 // laboratory, results and signatures, storage, hold, dossier; all proven at the end.
 func TestWholeCase(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	lab := s.AddOrg("lab")
 	s.Person("Zhang Min", s.Org)
 	li := enrolled(t, s, "Li Wei", s.Org)
@@ -209,7 +209,7 @@ func TestWholeCase(t *testing.T) {
 
 // Both spellings of a command that takes one thing, and short names, do the same.
 func TestOtherSpellings(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	k := enrolled(t, s, "Li Wei", s.Org)
 	k.ok("case", "open", "--number", "1", "--title", "t", "--authority", "a")
 	k.ok("capture", "sample", "--matrix", "water", "--analyses", `[{"group":"metals"}]`, "--container", `{"material":"HDPE"}`, "--amount", `{"value":{"n":5,"s":1},"unit":"L"}`)
@@ -242,7 +242,7 @@ func TestOtherSpellings(t *testing.T) {
 
 // Bodies from files, with flags over them.
 func TestFromFile(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	k := enrolled(t, s, "Li Wei", s.Org)
 	k.ok("case", "open", "--number", "1", "--title", "t", "--authority", "a")
 	path := write(t, "sample.json", `{"matrix":"soil","seal_no":"A","point":"p1","analyses":[{"group":"voa"}]}`)
@@ -262,7 +262,7 @@ func TestFromFile(t *testing.T) {
 }
 
 func TestAmendAndVoid(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	k := enrolled(t, s, "Li Wei", s.Org)
 	k.ok("case", "open", "--number", "1", "--title", "t", "--authority", "a")
 	saved := k.object("capture", "sample", "--matrix", "water", "--seal-no", "S-1", "--analyse", "metals")
@@ -295,7 +295,7 @@ func jsonText(t *testing.T, v any) string {
 }
 
 func TestStatusesAndTexts(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	k := newKit(t)
 	k.fails(2, "fieldkit --store DIR init", "status")
 	k.ok("init")
@@ -323,7 +323,7 @@ func TestStatusesAndTexts(t *testing.T) {
 }
 
 func TestExports(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	k := enrolled(t, s, "Li Wei", s.Org)
 	dir := t.TempDir()
 	archive := filepath.Join(dir, "a.zip")
@@ -346,7 +346,7 @@ func TestExports(t *testing.T) {
 }
 
 func TestDecline(t *testing.T) {
-	s := devicetest.Start(t)
+	s := servertest.Start(t)
 	a, b := enrolled(t, s, "Li Wei", s.Org), enrolled(t, s, "Wang Fang", s.Org)
 	a.ok("case", "open", "--number", "1", "--title", "t", "--authority", "a")
 	a.ok("capture", "sample", "--matrix", "water")

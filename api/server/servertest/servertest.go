@@ -1,6 +1,6 @@
-// Package devicetest runs the real server in the test's own process, on a real
+// Package servertest runs the real server in the test's own process, on a real
 // address, for tests of devices: nothing in it is a stand-in.
-package devicetest
+package servertest
 
 import (
 	"context"
