@@ -24,6 +24,8 @@ type scene struct {
 	report        *event.ResultsReported
 	// parts are the ids of the report's result events.
 	parts []event.ID
+	// last is an event that a test keeps for later.
+	last event.ID
 }
 
 // handed is a handover as it was sealed.
