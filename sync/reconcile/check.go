@@ -24,7 +24,7 @@ func (d *decider) refuse(v *seal.Verified, dev *Device, held bool) (seal.Code, s
 	if detail := d.genesis(v, dev); detail != "" {
 		return CodeGenesisMismatch, detail
 	}
-	before, after := dev.Runs.neighbours(p.Seq)
+	before, after := dev.Runs.Neighbours(p.Seq)
 	if before != nil && before.ID != p.Prev {
 		return CodeChainBroken, fmt.Sprintf("it names %s as event %d of device %s, but the log has %s", p.Prev, p.Seq-1, p.Device, before.ID)
 	}

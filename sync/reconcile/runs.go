@@ -44,9 +44,9 @@ func (r Runs) Holds(seq int64) bool {
 	return i < len(r) && r[i].First <= seq
 }
 
-// neighbours gives the runs that event seq, which is not held, would join:
+// Neighbours gives the runs that event seq, which is not held, would join:
 // before ends at seq-1, after starts at seq+1.
-func (r Runs) neighbours(seq int64) (before, after *Run) {
+func (r Runs) Neighbours(seq int64) (before, after *Run) {
 	i := r.at(seq)
 	if i > 0 && r[i-1].Last == seq-1 {
 		before = &r[i-1]
@@ -57,9 +57,9 @@ func (r Runs) neighbours(seq int64) (before, after *Run) {
 	return before, after
 }
 
-// Add takes in event seq, which is not held and fits between its neighbours.
+// Add takes in event seq, which is not held and fits between its Neighbours.
 func (r Runs) Add(seq int64, id, prev event.ID) Runs {
-	before, after := r.neighbours(seq)
+	before, after := r.Neighbours(seq)
 	switch {
 	case before != nil && after != nil:
 		before.Last, before.ID = after.Last, after.ID

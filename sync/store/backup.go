@@ -69,3 +69,23 @@ func syncPath(path string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// SelfCheck lets SQLite check its pages and that every index has its rows, and
+// gives what it complains about, at most limit. PostgreSQL has no such check
+// within a transaction (pg_amcheck is its tool): the list is empty.
+func (tx *Tx) SelfCheck(limit int) (faults []string, err error) {
+	if tx.s.d.name != SQLite {
+		return nil, nil
+	}
+	err = tx.Each(fmt.Sprintf("PRAGMA integrity_check(%d)", limit), nil, func(scan func(...any) error) error {
+		var fault string
+		if err := scan(&fault); err != nil {
+			return err
+		}
+		if fault != "ok" {
+			faults = append(faults, fault)
+		}
+		return nil
+	})
+	return faults, err
+}

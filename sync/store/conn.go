@@ -33,6 +33,9 @@ func newPool(db *sql.DB, size int, begin string) *pool {
 
 // lend waits for a free connection; give takes it back.
 func (p *pool) lend(ctx context.Context) (*conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	var c *conn
 	select {
 	case c = <-p.free:
@@ -121,8 +124,13 @@ func (c *conn) drop() {
 	if c.c == nil {
 		return
 	}
-	// The driver's answer does not matter: the connection is of no use any more,
-	// and returning ErrBadConn makes database/sql close it for good.
+	// The driver's answers do not matter: the connection is of no use any more.
+	// Its statements go first: SQLite keeps a closed connection, with its locks,
+	// alive for a statement that is not. ErrBadConn makes database/sql close it
+	// for good.
+	for _, s := range c.prepared {
+		_ = s.Close()
+	}
 	_ = c.c.Raw(func(any) error { return errBad })
 	_ = c.c.Close()
 	c.c, c.prepared = nil, nil

@@ -188,3 +188,27 @@ func (tx *Tx) SetMeta(name, value string) error {
 	_, err := tx.Exec("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return err
 }
+
+// EachCheckpoint calls fn with the log's checkpoints in order of size. err is
+// not nil, and wraps ErrWidth, where a row cannot be read; its Size is set.
+func (tx *Tx) EachCheckpoint(fn func(c CheckpointRow, err error) error) error {
+	return tx.Each("SELECT size, root, at, note FROM checkpoints ORDER BY size", nil, func(scan func(...any) error) error {
+		var c CheckpointRow
+		var at int64
+		err := scan(&c.Size, Into(&c.Root), &at, &c.Note)
+		c.At = time.UnixMicro(at).UTC()
+		return fn(c, err)
+	})
+}
+
+// EachCosigned calls fn with the cosigned checkpoints in order of size and time;
+// err is as of EachCheckpoint.
+func (tx *Tx) EachCosigned(fn func(sha event.Digest, size int64, note string, err error) error) error {
+	return tx.Each("SELECT size, note, sha FROM cosigned ORDER BY size, at", nil, func(scan func(...any) error) error {
+		var sha event.Digest
+		var size int64
+		var note string
+		err := scan(&size, &note, Into(&sha))
+		return fn(sha, size, note, err)
+	})
+}

@@ -31,17 +31,18 @@ func (tx *Tx) Context() context.Context { return tx.ctx }
 // comment. An error of fn undoes everything and is returned as it is.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	for try := 1; ; try++ {
-		err := s.writeOnce(ctx, fn)
-		if err == nil || !IsRetryable(err) || try == attempts || ctx.Err() != nil {
+		begun, err := s.writeOnce(ctx, fn)
+		// A lock that was not to be had was waited for already.
+		if err == nil || !begun || !IsRetryable(err) || try == attempts || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
-func (s *Store) writeOnce(ctx context.Context, fn func(*Tx) error) (err error) {
+func (s *Store) writeOnce(ctx context.Context, fn func(*Tx) error) (begun bool, err error) {
 	c, err := s.writers.take(ctx)
 	if err != nil {
-		return classify("begin a transaction", err)
+		return false, classify("begin a transaction", err)
 	}
 	defer s.writers.give(c)
 	// The transaction itself is never cut short: a cancelled request must not
@@ -54,18 +55,18 @@ func (s *Store) writeOnce(ctx context.Context, fn func(*Tx) error) (err error) {
 		}
 	}()
 	if err := fn(tx); err != nil {
-		return err
+		return true, err
 	}
 	done = true
 	if _, err := c.c.ExecContext(background, "COMMIT"); err != nil {
 		s.writers.rollback(c)
 		if commitKnownFailed(err) {
-			return classify("commit", err)
+			return true, classify("commit", err)
 		}
 		c.drop()
-		return &Error{Op: "commit", Kind: kindOf(err), Cause: fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)}
+		return true, &Error{Op: "commit", Kind: kindOf(err), Cause: fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)}
 	}
-	return nil
+	return true, nil
 }
 
 // Read runs fn in a transaction that sees one moment and changes nothing.
