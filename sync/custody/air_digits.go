@@ -60,3 +60,8 @@ func (c *digitCount) distinct() int {
 	}
 	return n
 }
+
+// stepped reports whether the readings move in steps of more than one unit of
+// their last digit, so that some digits cannot occur: an instrument of coarse
+// resolution, which says nothing about who wrote the figures.
+func (c *digitCount) stepped() bool { return c.distinct() < 10 }

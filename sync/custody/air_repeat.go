@@ -16,9 +16,10 @@ const (
 	// leastVaried is how many different values a block needs to count: coarse
 	// and steady readings repeat by nature.
 	leastVaried = 10
-	// maxKept bounds the memory of one channel to about 64 MiB; beyond it
-	// earlier stretches stay comparable, later ones are only compared.
-	maxKept = 1 << 20
+	// maxKept bounds the memory of one channel to about 16 MiB, which is two
+	// million readings; beyond it earlier stretches stay comparable, later ones
+	// are only compared.
+	maxKept = 1 << 18
 	// hashBase is an odd number without structure.
 	hashBase = 0x9E3779B97F4A7C15
 )

@@ -117,9 +117,9 @@ func TestStepFinder(t *testing.T) {
 			return 1000
 		}), 0},
 		{"a slow rise", series(600, func(i int) nano { return 1000 + nano(i) }), 0},
-		{"too small", series(600, func(i int) nano { return 1000 + 30*nano(i/300) }), 0},
+		{"too small", series(600, func(i int) nano { return 1000 + 8*nano(i/300) }), 0},
 	} {
-		f := stepFinder{least: 50, times: 10}
+		f := stepFinder{times: 10, grain: 1}
 		for _, r := range c.list {
 			f.add(r)
 		}
@@ -130,7 +130,7 @@ func TestStepFinder(t *testing.T) {
 }
 
 func TestStepIsNotSoughtAcrossAGap(t *testing.T) {
-	f := stepFinder{least: 50, times: 10}
+	f := stepFinder{times: 10, grain: 1}
 	for i := range 150 {
 		f.add(reading{row: int64(i), v: 1000 + int64(i%3)})
 	}

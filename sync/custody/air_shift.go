@@ -41,9 +41,10 @@ func distance(a, b nano) nano {
 // stepFinder finds lasting changes of level: two blocks about one level, then
 // (one block for the change itself) two blocks about another one.
 type stepFinder struct {
-	// least is the smallest change looked at; times is how many spreads it must be.
-	least nano
+	// times is how many spreads a change must be over; grain is the least spread
+	// reckoned with, the resolution of the readings.
 	times int64
+	grain nano
 	block []reading
 	buf   []nano
 	last  []level
@@ -80,9 +81,9 @@ func (f *stepFinder) add(r reading) {
 
 func (f *stepFinder) isStep(l []level) bool {
 	change := distance(l[1].median, l[3].median)
-	quiet := max(l[0].spread, l[1].spread, l[3].spread, l[4].spread)
+	quiet := max(f.grain, l[0].spread, l[1].spread, l[3].spread, l[4].spread)
 	calm := max(distance(l[0].median, l[1].median), distance(l[3].median, l[4].median))
-	return change > 0 && change >= f.least && change/f.times > quiet && change/4 > calm
+	return change/f.times > quiet && change/4 > calm
 }
 
 // end forgets the readings so far: what follows a gap is not compared with what came before.

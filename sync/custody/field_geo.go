@@ -111,6 +111,14 @@ func micro2(um, cos int64) int64 { return mulDiv(um, cos, one) }
 
 func clamp(mm int64) int64 { return max(-farMM, min(farMM, mm)) }
 
+// accuracy is a fix's radius of accuracy, held where distances are.
+func accuracy(p *event.Place) int64 { return min(max(0, p.AccuracyMM), farMM) }
+
+// onEarth reports whether a position is one, which the figures in a picture need not be.
+func onEarth(p *event.Place) bool {
+	return p.LatE7 >= -quarterE7 && p.LatE7 <= quarterE7 && p.LonE7 >= -fullE7/2 && p.LonE7 <= fullE7/2
+}
+
 // distanceMM is the distance between two positions in one datum, at most about 1.4 × farMM.
 func distanceMM(a, b point) int64 {
 	n, e := offsetMM(a, b)

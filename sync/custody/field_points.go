@@ -72,8 +72,8 @@ func (v *view) judgePoint(p placing) (Code, finding, bool) {
 		return "POINT_NOT_COMPARABLE", finding{args: facts}, true
 	}
 	tolerance := milli(v.rules.Position.SiteTolerance)
-	allowed := fix.AccuracyMM + centre.AccuracyMM + slackHere + slackSite + tolerance
-	parts := fmt.Sprintf("%s + %s + %s + %s m", metres(fix.AccuracyMM), metres(centre.AccuracyMM), metres(slackHere+slackSite), metres(tolerance))
+	allowed := accuracy(fix) + accuracy(centre) + slackHere + slackSite + tolerance
+	parts := fmt.Sprintf("%s + %s + %s + %s m", metres(accuracy(fix)), metres(accuracy(centre)), metres(slackHere+slackSite), metres(tolerance))
 	out, variant := int64(0), ""
 	if len(p.site.Outline) > 0 {
 		out = outsideMM(here, outline(p.site, fix.Datum == centre.Datum))

@@ -1,6 +1,9 @@
 package custody
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // Trigonometry in whole numbers. Findings must come out the same on every
 // processor that a verifier runs on; floating-point compilers may fuse a
@@ -46,12 +49,16 @@ func abs64(n int64) int64 {
 }
 
 // mulDiv is a × b ÷ c for c > 0 without overflow in between, rounded to the
-// nearest. The quotient must fit an int64; callers keep it there by their units.
+// nearest, held at the ends of int64 where the quotient does not fit.
 func mulDiv(a, b, c int64) int64 {
 	neg := (a < 0) != (b < 0)
 	hi, lo := bits.Mul64(absU(a), absU(b))
 	lo, carry := bits.Add64(lo, uint64(c)/2, 0)
-	q, _ := bits.Div64(hi+carry, lo, uint64(c))
+	q := uint64(math.MaxInt64)
+	if hi+carry < uint64(c) {
+		q, _ = bits.Div64(hi+carry, lo, uint64(c))
+		q = min(q, math.MaxInt64)
+	}
 	if neg {
 		return -int64(q)
 	}

@@ -132,8 +132,8 @@ func findWideIntervals(v *view, report func(finding)) {
 			switch {
 			case in.NotBefore.IsZero() || in.NotAfter.IsZero():
 				open.add(a, 0)
-			case in.Width > v.rules.Clock.Width.Duration():
-				wide.add(a, in.Width)
+			case in.NotAfter.Sub(in.NotBefore) > v.rules.Clock.Width.Duration():
+				wide.add(a, in.NotAfter.Sub(in.NotBefore))
 			}
 		}
 		if wide.n > 0 {

@@ -91,7 +91,7 @@ func (v *view) setEstimate(a *act, s *sighting) {
 	}
 	in := v.record.Intervals[a.ID]
 	in.Estimated = s.server.Add(s.elapsed(a)).In(a.at.Location())
-	in.EstimatedBy, in.Within = s.act.ID, s.error(a)
+	in.EstimatedBy, in.WithinMS = s.act.ID, s.error(a).Milliseconds()
 	v.record.Intervals[a.ID] = in
 }
 

@@ -27,10 +27,10 @@ type Interval struct {
 	// on the device's word and proves nothing.
 	Estimated   time.Time `json:"estimated,omitzero"`
 	EstimatedBy event.ID  `json:"estimated_by,omitzero"`
-	// Within is how far the estimate may be off, if the device told the truth.
-	Within time.Duration `json:"within_ns,omitzero,format:nano"`
-	// Width is NotAfter less NotBefore, 0 where a bound is missing.
-	Width time.Duration `json:"width_ns,omitzero,format:nano"`
+	// WithinMS is how far the estimate may be off in milliseconds, if the device told the truth.
+	WithinMS int64 `json:"within_ms,omitzero"`
+	// WidthMS is NotAfter less NotBefore in milliseconds, 0 where a bound is missing.
+	WidthMS int64 `json:"width_ms,omitzero"`
 	// Impossible: the bounds exclude each other.
 	Impossible bool `json:"impossible,omitzero"`
 }
@@ -250,7 +250,7 @@ func (b *brackets) interval(i int, a *act) Interval {
 		in.Witnessed = &Bounds{NotBefore: w.at, NotBeforeBy: w.by, NotAfter: x.at, NotAfterBy: x.by}
 	}
 	if b.before[i].has && b.after[i].has {
-		in.Width = max(0, in.NotAfter.Sub(in.NotBefore))
+		in.WidthMS = max(0, in.NotAfter.Sub(in.NotBefore).Milliseconds())
 		in.Impossible = in.NotAfter.Before(in.NotBefore)
 	}
 	return in

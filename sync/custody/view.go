@@ -53,6 +53,8 @@ type view struct {
 	holds    map[event.Ref][]*legalHold
 	dossiers []*dossier
 	circles  []tiedPair
+	files    files
+	series   []*series
 	record   *Record
 }
 
