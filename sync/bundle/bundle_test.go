@@ -14,6 +14,7 @@ import (
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/bundle/bundletest"
 	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/seal"
@@ -36,9 +37,30 @@ func noted(v *verify.Verdict, code string) bool {
 	return slices.ContainsFunc(v.Notes, func(n verify.Note) bool { return n.Code == code })
 }
 
+func defect(v *verify.Verdict, code custody.Code) bool {
+	return v.Record != nil && slices.ContainsFunc(v.Record.Defects, func(d custody.Defect) bool { return d.Code == code })
+}
+
+// TestAuthentic: a case in which nothing is wrong.
+func TestAuthentic(t *testing.T) {
+	w := bundletest.New(t)
+	org := w.Org("environment", "Bureau")
+	d := w.Enrol(org, w.Person(org, "Li Wei", event.RoleInspector))
+	seen := w.Checkpoint()
+	d.Seen = &seen
+	d.Seal(w.Case, &event.CaseOpened{Number: "1", Title: "Case", Authority: "Bureau"})
+	w.Checkpoint()
+	if v := w.Verify(w.Bundle(w.Options()), verify.Options{}); v.Result != verify.Authentic {
+		t.Error(bundletest.Summary(v))
+	}
+}
+
 func TestWholeCase(t *testing.T) {
 	s := bundletest.NewStory(bundletest.New(t))
 	v := passes(t, s.Verify(s.Bundle(s.Options()), verify.Options{}))
+	if v.Result != verify.AuthenticWithDefects || !defect(v, "MEDIA_MISSING") || !defect(v, "LEDGER_FORK_OR_GAP") || len(v.Failures) != 0 {
+		t.Error(bundletest.Summary(v))
+	}
 	d := v.Bundle.Disclosure
 	if d.Scope != bag.WholeCase || d.Hidden != 0 || d.Shown != 14 || d.ShownQuarantine != 2 || d.Context != 11 {
 		t.Errorf("disclosure is %+v", d)
@@ -132,8 +154,8 @@ func TestExhibit(t *testing.T) {
 	if d := v.Bundle.Disclosure; d.Hidden != 2 || d.Shown != 12 || d.HiddenQuarantine != 2 || d.ShownQuarantine != 0 {
 		t.Errorf("disclosure is %+v", d)
 	}
-	if !limit(v, "NOT_ALL_SHOWN") || !v.Record.Hidden {
-		t.Error("the verdict does not say that something is hidden")
+	if !limit(v, "NOT_ALL_SHOWN") || !v.Record.Hidden || len(v.Record.NotShown) == 0 || defect(v, "MEDIA_MISSING") {
+		t.Error("the verdict does not tell what is hidden from what is wrong:", bundletest.Summary(v))
 	}
 	f := openForge(t, b)
 	for _, line := range f.lines(bag.PathEvents) {
@@ -235,12 +257,14 @@ func TestArrival(t *testing.T) {
 	passes(t, s.Verify(s.Bundle(s.Options()), verify.Options{}))
 
 	s.Inspector.Make(s.Case, &event.NoteWritten{Text: "lost"})
-	after := s.Inspector.Seal(s.Case, &event.NoteWritten{Text: "after the lost one"})
+	s.Inspector.Seal(s.Case, &event.NoteWritten{Text: "after the lost one"})
 	s.Inspector.Seal(s.UUID(), &event.NoteWritten{Text: "of another case"})
 	s.Inspector.Seal(s.Case, &event.NoteWritten{Text: "and on"})
 	s.Checkpoint()
 	v := passes(t, s.Verify(s.Bundle(s.Options()), verify.Options{}))
-	t.Log(after, v.Result)
+	if !defect(v, "EVENT_PENDING") {
+		t.Error("nothing says that an event has not arrived:", bundletest.Summary(v))
+	}
 }
 
 // TestServerThatErrs: what a server accepted that it should have refused.

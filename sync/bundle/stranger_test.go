@@ -136,8 +136,8 @@ func TestReportStandsAlone(t *testing.T) {
 	s := bundletest.NewStory(bundletest.New(t))
 	dir := unzip(t, s.Bundle(s.Options()))
 	for name, words := range map[string][]string{
-		"index.html":    {"Drums by the river", "none recorded", "What a pass does not prove", "Derivatives (not originals)"},
-		"index.zh.html": {"Drums by the river", "未记录", "核验通过不能证明的事项", "衍生件（非原件）"},
+		"index.html":    {"Drums by the river", "S-0001", "S-0002", "none recorded", "IMG_0001.JPG", "What a pass does not prove", "Derivatives (not originals)"},
+		"index.zh.html": {"Drums by the river", "S-0001", "S-0002", "未记录", "核验通过不能证明的事项", "衍生件（非原件）"},
 	} {
 		page, err := os.ReadFile(filepath.Join(dir, "data", "report", name))
 		if err != nil {
