@@ -159,10 +159,10 @@ func (v *view) labelOf(ref event.Ref) string {
 // labels names things for a text.
 func (v *view) labels(refs []event.Ref) Text {
 	var names []string
-	for _, r := range refs {
+	for _, r := range refs[:min(len(refs), mostListed)] {
 		names = append(names, v.labelOf(r))
 	}
-	return someOf(names)
+	return andMore(names, len(refs))
 }
 
 // began is when a thing came into its first holder's hands, as claimed.

@@ -175,7 +175,7 @@ func TestChainOfThePlainStory(t *testing.T) {
 			t.Errorf("step %d is %s, want %s", i+1, it.Steps[i].Kind, k)
 		}
 	}
-	if got := it.Steps[2]; got.ByName != "Wang" || got.ByOrg != "Hubei Test Laboratory" || got.Unexplained != 4*time.Minute || got.SealNo != "S-100" {
+	if got := it.Steps[2]; got.ByName != "Wang" || got.ByOrg != "Hubei Test Laboratory" || got.UnexplainedMS != 240_000 || got.SealNo != "S-100" {
 		t.Errorf("the receipt reads %+v", got)
 	}
 	if h := it.Holder; h == nil || h.Name != "wang" || !h.Confirmed || h.Location != "cold room 2" || it.State != StateHeld {
@@ -193,7 +193,7 @@ func TestChainOfThePlainStory(t *testing.T) {
 	if len(it.Holding) != 1 || it.Holding[0].State != HoldingMet || it.Holding[0].Limit != "14 d" || it.Holding[0].Done != "2026-03-04 11:00:00 +08:00" {
 		t.Errorf("holding times %+v", it.Holding)
 	}
-	if h := r.Handovers; len(h) != 1 || h[0].State != "complete" || h[0].Unexplained != 4*time.Minute {
+	if h := r.Handovers; len(h) != 1 || h[0].State != "complete" || h[0].UnexplainedMS != 240_000 {
 		t.Errorf("handovers %+v", h)
 	}
 	if rep := r.Reports; len(rep) != 1 || len(rep[0].Signers) != 3 || !rep[0].Signers[2].Covers {

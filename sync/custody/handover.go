@@ -296,7 +296,7 @@ func (v *view) handoverInfos() []HandoverInfo {
 		info := HandoverInfo{
 			Handover: h.id, From: h.terms.From.Name, To: h.terms.To.Name, Mode: h.terms.Mode,
 			Carrier: h.terms.Carrier, TrackingNo: h.terms.TrackingNo, Items: len(h.terms.Items), Refs: h.items(),
-			Relinquished: h.terms.Relinquished, Unexplained: h.unexplained(), State: v.state(h),
+			Relinquished: h.terms.Relinquished, UnexplainedMS: h.unexplained().Milliseconds(), State: v.state(h),
 			Offer: id(h.offer), Accepted: id(h.accept), Concluded: id(h.conclude), Declined: id(h.decline),
 		}
 		if h.accepted != nil {

@@ -8,6 +8,7 @@ import (
 )
 
 var _ = derive(stageItems, "physical items", func(v *view) {
+	v.record.Items = slices.Grow(v.record.Items, len(v.chains.things))
 	for _, t := range v.chains.things {
 		v.record.Items = append(v.record.Items, v.itemOf(t))
 	}
@@ -157,29 +158,32 @@ func (v *view) holderInfo(t *thing) *HolderInfo {
 	return h
 }
 
-// stepsOf lists what happened to a thing in causal order, withdrawn events included.
-func (v *view) stepsOf(t *thing) []Step {
-	var steps []placed
-	for _, a := range v.byRef[t.ref] {
-		steps = append(steps, placed{a.pos, v.stepOf(t, a, a.now, false)})
-	}
-	for _, a := range v.voided[t.ref] {
-		steps = append(steps, placed{a.pos, v.stepOf(t, a, a.Body, true)})
-	}
-	for _, a := range v.reaching(t) {
-		steps = append(steps, placed{a.pos, v.stepOf(t, a, a.now, false)})
-	}
-	slices.SortStableFunc(steps, func(x, y placed) int { return cmp.Compare(x.pos, y.pos) })
-	list := make([]Step, 0, len(steps))
-	for _, s := range steps {
-		list = append(list, s.step)
-	}
-	return list
+// told is an act as it is told in a thing's history.
+type told struct {
+	act    *act
+	body   event.Body
+	voided bool
 }
 
-type placed struct {
-	pos  int
-	step Step
+// stepsOf lists what happened to a thing in causal order, withdrawn events included.
+func (v *view) stepsOf(t *thing) []Step {
+	reaching := v.reaching(t)
+	list := make([]told, 0, len(v.byRef[t.ref])+len(v.voided[t.ref])+len(reaching))
+	for _, a := range v.byRef[t.ref] {
+		list = append(list, told{a, a.now, false})
+	}
+	for _, a := range v.voided[t.ref] {
+		list = append(list, told{a, a.Body, true})
+	}
+	for _, a := range reaching {
+		list = append(list, told{a, a.now, false})
+	}
+	slices.SortStableFunc(list, func(x, y told) int { return cmp.Compare(x.act.pos, y.act.pos) })
+	steps := make([]Step, len(list))
+	for i, x := range list {
+		steps[i] = v.stepOf(t, x)
+	}
+	return steps
 }
 
 // reaching lists the acts that reach a thing through something else: conclusions
@@ -202,15 +206,16 @@ func (v *view) reaching(t *thing) []*act {
 }
 
 // stepOf tells one act as a step of a thing's history.
-func (v *view) stepOf(t *thing, a *act, body event.Body, voided bool) Step {
+func (v *view) stepOf(t *thing, x told) Step {
+	a := x.act
 	s := Step{
 		Kind: StepMentioned, Event: a.ID, By: a.Event.Actor, ByName: v.personName(a.Event.Actor),
-		At: a.Event.Clock.Wall, Place: a.Event.Place, Voided: voided,
+		At: a.Event.Clock.Wall, Place: a.Event.Place, Voided: x.voided,
 	}
 	if org := v.orgOf(a); !org.IsZero() {
 		s.ByOrg = v.orgName(org).EN
 	}
-	switch b := body.(type) {
+	switch b := x.body.(type) {
 	case *event.CustodyOffered:
 		v.tellTerms(&s, t, b.Terms)
 	case *event.CustodyAccepted:
@@ -220,8 +225,8 @@ func (v *view) stepOf(t *thing, a *act, body event.Body, voided bool) Step {
 	case *event.CustodyDeclined:
 		s.Kind, s.Handover, s.Note = StepDeclined, b.Handover, b.Reason
 	default:
-		tellMaking(&s, t, body)
-		tellKeeping(&s, body)
+		tellMaking(&s, t, x.body)
+		tellKeeping(&s, x.body)
 	}
 	return s
 }
@@ -244,7 +249,7 @@ func (v *view) tellTerms(s *Step, t *thing, text string) {
 func (v *view) tellReceipt(s *Step, t *thing, b *event.CustodyAccepted) {
 	s.Kind, s.At, s.Handover, s.Note = StepReceived, b.Received, b.Handover, b.Exceptions
 	if h := v.chains.byID[b.Handover]; h != nil && h.accept != nil && h.accept.ID == s.Event {
-		s.Unexplained = h.unexplained()
+		s.UnexplainedMS = h.unexplained().Milliseconds()
 		if f, ok := h.found[t.ref]; ok {
 			s.SealNo, s.Seal = f.SealNo, f.Seal
 		}

@@ -145,7 +145,7 @@ func TestHoldingRules(t *testing.T) {
 	// An extract without a time of its making: the second stage cannot start.
 	sc := play(t, svoc("", "2026-03-11T09:00:00+08:00"))
 	if list := found(sc.judge().Defects, "HOLD_TIME_UNCOMPUTABLE"); len(list) != 2 || list[0].Variant != "no_preparation" {
-		t.Errorf("no time of extraction: %s", told(sc.judge()))
+		t.Errorf("no time of extraction: %s", telling(sc.judge()))
 	}
 }
 

@@ -19,10 +19,13 @@ import (
 //
 // A clock that runs ahead thereby delays nothing but what depends on it.
 func (v *view) order() {
+	for i, a := range v.acts {
+		a.pos = i // for now its place in the input, which the edges count in
+	}
 	after, waits := v.edges()
 	ready := make(queue, 0, len(v.acts))
-	for _, a := range v.acts {
-		if waits[a] == 0 {
+	for i, a := range v.acts {
+		if waits[i] == 0 {
 			ready = append(ready, a)
 		}
 	}
@@ -31,16 +34,16 @@ func (v *view) order() {
 	for len(ready) > 0 {
 		a := heap.Pop(&ready).(*act)
 		sorted = append(sorted, a)
-		for _, next := range after[a] {
-			if waits[next]--; waits[next] == 0 {
-				heap.Push(&ready, next)
+		for _, i := range after[a.pos] {
+			if waits[i]--; waits[i] == 0 {
+				heap.Push(&ready, v.acts[i])
 			}
 		}
 	}
 	// Ids that name each other in a circle cannot come from real hashes. Should
 	// they be handed in, nothing is lost: the rest follows by time.
 	if len(sorted) < len(v.acts) {
-		rest := slices.DeleteFunc(slices.Clone(v.acts), func(a *act) bool { return waits[a] == 0 })
+		rest := slices.DeleteFunc(slices.Clone(v.acts), func(a *act) bool { return waits[a.pos] == 0 })
 		slices.SortFunc(rest, compareActs)
 		sorted = append(sorted, rest...)
 	}
@@ -50,13 +53,14 @@ func (v *view) order() {
 	v.acts = sorted
 }
 
-// edges lists for each act those that come after it, and counts for each how many it comes after.
-func (v *view) edges() (after map[*act][]*act, waits map[*act]int) {
-	after, waits = make(map[*act][]*act, len(v.acts)), make(map[*act]int, len(v.acts))
+// edges lists for each act, by place in v.acts, those that come after it, and
+// counts for each how many it comes after.
+func (v *view) edges() (after [][]int, waits []int) {
+	after, waits = make([][]int, len(v.acts)), make([]int, len(v.acts))
 	tie := func(first, then *act) {
 		if first != nil && first != then {
-			after[first] = append(after[first], then)
-			waits[then]++
+			after[first.pos] = append(after[first.pos], then.pos)
+			waits[then.pos]++
 		}
 	}
 	for _, chain := range v.byDevice {

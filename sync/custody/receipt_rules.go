@@ -48,24 +48,28 @@ func findTemperature(v *view, report func(finding)) {
 		if t.sample == nil || !v.chilled(t.sample) {
 			continue
 		}
-		base := args{
-			"label": str(t.label), "min": num(low.Value.Ptr(), "°C"), "max": num(high.Value.Ptr(), "°C"), "source": v.source(high.Cited),
-			"where": both("in the field", "现场保存"), "ice": str(""),
-		}
-		f := finding{item: &t.ref, acts: []*act{t.origin}, args: base}
+		f := finding{item: &t.ref, acts: []*act{t.origin}}
 		if c := t.sample.StorageTempC; c != nil && (c.Cmp(high.Value.Decimal) > 0 || c.Cmp(low.Value.Decimal) < 0) {
-			base["temp"], base["at"] = num(c, "°C"), when(t.sample.Start)
+			f.args = v.tempFacts(t, both("in the field", "现场保存"), t.sample.Start, c, str(""))
 			report(f)
 		}
 		for _, in := range v.lab.checkIns[t.ref] {
-			v.judgeCooler(t, in, base, report)
+			v.judgeCooler(t, in, report)
 		}
+	}
+}
+
+func (v *view) tempFacts(t *thing, where Text, at event.Stamp, temp *decimal.Decimal, ice Text) args {
+	low, high := v.rules.Receipt.TempMin, v.rules.Receipt.TempMax
+	return args{
+		"label": str(t.label), "min": num(low.Value.Ptr(), "°C"), "max": num(high.Value.Ptr(), "°C"), "source": v.source(high.Cited),
+		"where": where, "at": when(at), "temp": num(temp, "°C"), "ice": ice,
 	}
 }
 
 // judgeCooler judges the temperature at one check-in; where the laboratory left
 // it out, that of the acceptance by the same laboratory counts.
-func (v *view) judgeCooler(t *thing, in checkIn, base args, report func(finding)) {
+func (v *view) judgeCooler(t *thing, in checkIn, report func(finding)) {
 	low, high := v.rules.Receipt.TempMin, v.rules.Receipt.TempMax
 	temp := in.body.CoolerTempC
 	for _, h := range v.chains.legs[t.ref] {
@@ -73,11 +77,7 @@ func (v *view) judgeCooler(t *thing, in checkIn, base args, report func(finding)
 			temp = h.accepted.TempC
 		}
 	}
-	f := finding{item: &t.ref, acts: []*act{t.origin, in.act}, args: args{}}
-	for k, x := range base {
-		f.args[k] = x
-	}
-	f.args["where"], f.args["at"], f.args["ice"], f.args["temp"] = both("at check-in", "收样时"), when(in.body.Received), yesNo(in.body.OnIce), num(temp, "°C")
+	f := finding{item: &t.ref, acts: []*act{t.origin, in.act}}
 	switch {
 	case temp == nil:
 		f.variant = "unrecorded"
@@ -86,6 +86,7 @@ func (v *view) judgeCooler(t *thing, in checkIn, base args, report func(finding)
 	default:
 		return
 	}
+	f.args = v.tempFacts(t, both("at check-in", "收样时"), in.body.Received, temp, yesNo(in.body.OnIce))
 	report(f)
 }
 

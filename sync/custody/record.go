@@ -159,8 +159,8 @@ type Step struct {
 	Note   string          `json:"note,omitzero"`
 	// Handover ties the two halves of a handover together.
 	Handover event.UUID `json:"handover,omitzero"`
-	// Unexplained is the time between relinquishing and receiving that nothing accounts for.
-	Unexplained time.Duration `json:"unexplained_ns,omitzero,format:nano"`
+	// UnexplainedMS is the time between relinquishing and receiving that nothing accounts for, in milliseconds.
+	UnexplainedMS int64 `json:"unexplained_ms,omitzero"`
 	// Voided: the event was withdrawn later; it is shown, and counts for nothing.
 	Voided bool `json:"voided,omitzero"`
 }
@@ -249,16 +249,17 @@ type HashStep struct {
 
 // HandoverInfo is one change of hands.
 type HandoverInfo struct {
-	Handover     event.UUID    `json:"handover"`
-	From         string        `json:"from"`
-	To           string        `json:"to"`
-	Mode         event.Mode    `json:"mode"`
-	Carrier      string        `json:"carrier,omitzero"`
-	TrackingNo   string        `json:"tracking_no,omitzero"`
-	Items        int           `json:"items"`
-	Relinquished event.Stamp   `json:"relinquished,omitzero"`
-	Received     event.Stamp   `json:"received,omitzero"`
-	Unexplained  time.Duration `json:"unexplained_ns,omitzero,format:nano"`
+	Handover     event.UUID  `json:"handover"`
+	From         string      `json:"from"`
+	To           string      `json:"to"`
+	Mode         event.Mode  `json:"mode"`
+	Carrier      string      `json:"carrier,omitzero"`
+	TrackingNo   string      `json:"tracking_no,omitzero"`
+	Items        int         `json:"items"`
+	Relinquished event.Stamp `json:"relinquished,omitzero"`
+	Received     event.Stamp `json:"received,omitzero"`
+	// UnexplainedMS is as in Step.
+	UnexplainedMS int64 `json:"unexplained_ms,omitzero"`
 	// State is "offered", "in_transit", "complete", "declined", "one_sided" or "mismatch".
 	State     string      `json:"state"`
 	Offer     event.ID    `json:"offer,omitzero"`

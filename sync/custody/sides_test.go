@@ -28,7 +28,7 @@ func (c sides) check(t *testing.T) {
 	r := sc.judge()
 	list := slices.DeleteFunc(found(r.Defects, c.code), func(d Defect) bool { return d.Variant != c.variant })
 	if len(list) != 1 {
-		t.Fatalf("%s %q: found %d times in the broken story, want once\n%s", c.code, c.variant, len(list), told(r))
+		t.Fatalf("%s %q: found %d times in the broken story, want once\n%s", c.code, c.variant, len(list), telling(r))
 	}
 	for _, w := range c.words {
 		if !strings.Contains(list[0].Explanation.EN, w) {
@@ -40,7 +40,7 @@ func (c sides) check(t *testing.T) {
 	}
 	sc = play(t, c.close)
 	if r := sc.judge(); len(found(r.Defects, c.code)) != 0 {
-		t.Errorf("%s: found in the close story, which breaks nothing\n%s", c.code, told(r))
+		t.Errorf("%s: found in the close story, which breaks nothing\n%s", c.code, telling(r))
 	}
 }
 

@@ -13,6 +13,6 @@ func TestEmptyCaseHasNoDefects(t *testing.T) {
 func TestPlainStoryHasNoDefect(t *testing.T) {
 	sc := play(t, plot{})
 	if r := sc.judge(); len(r.Defects) != 0 {
-		t.Errorf("the plain story has defects:\n%s", told(r))
+		t.Errorf("the plain story has defects:\n%s", telling(r))
 	}
 }

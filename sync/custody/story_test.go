@@ -213,7 +213,7 @@ func (s *story) wantOne(code Code, words ...string) Defect {
 	r := s.judge()
 	list := found(r.Defects, code)
 	if len(list) != 1 {
-		s.t.Fatalf("%s: found %d times, want once\n%s", code, len(list), told(r))
+		s.t.Fatalf("%s: found %d times, want once\n%s", code, len(list), telling(r))
 	}
 	for _, w := range words {
 		if !strings.Contains(list[0].Explanation.EN, w) {
@@ -234,8 +234,8 @@ func (s *story) wantNone(codes ...Code) {
 	}
 }
 
-// told lists a record's defects for a failure message.
-func told(r *Record) string {
+// telling lists a record's defects for a failure message.
+func telling(r *Record) string {
 	var b strings.Builder
 	for _, d := range r.Defects {
 		fmt.Fprintf(&b, "%s %s %s: %s\n", d.Severity, d.Code, d.Variant, d.Explanation.EN)

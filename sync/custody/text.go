@@ -161,13 +161,18 @@ func listedTexts(parts []Text) Text {
 	return both(strings.Join(en, ", "), strings.Join(zh, "、"))
 }
 
-// someOf lists texts up to a number that a sentence can bear, and says how many more there are.
-func someOf(parts []string) Text {
-	const most = 8
-	text := listed(parts[:min(len(parts), most)])
-	if len(parts) > most {
-		more := count(len(parts) - most)
-		text = both(text.EN+" and "+more.EN+" more", text.ZH+"等，另有 "+more.ZH+" 项")
+// mostListed is how many things a sentence can list and still be read; a defect
+// carries every reference beside its text.
+const mostListed = 8
+
+// someOf lists the first of some texts and says how many more there are.
+func someOf(parts []string) Text { return andMore(parts[:min(len(parts), mostListed)], len(parts)) }
+
+// andMore lists some texts of a number in all.
+func andMore(parts []string, all int) Text {
+	text := listed(parts)
+	if more := all - len(parts); more > 0 {
+		text = both(text.EN+" and "+count(more).EN+" more", text.ZH+"等，另有 "+count(more).ZH+" 项")
 	}
 	return text
 }
