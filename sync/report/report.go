@@ -110,19 +110,20 @@ func (p *page) ZH() bool { return p.Language == bag.Chinese }
 
 func (p *page) funcs() template.FuncMap {
 	return template.FuncMap{
-		"t":       p.word,
-		"text":    p.text,
-		"when":    when,
-		"stamp":   func(s event.Stamp) string { return when(s.Time()) },
-		"short":   func(id fmt.Stringer) string { return id.String()[:12] },
-		"label":   p.label,
-		"defects": func(r event.Ref) []custody.Defect { return p.byItem[r] },
-		"span":    p.span,
-		"proven":  p.proven,
-		"place":   place,
-		"count":   func(s string) int { return p.count(custody.Severity(s)) },
-		"file":    func(d event.Digest) verify.Media { return p.files[d] },
-		"yes":     yes,
+		"t":            p.word,
+		"text":         p.text,
+		"when":         when,
+		"stamp":        func(s event.Stamp) string { return when(s.Time()) },
+		"short":        func(id fmt.Stringer) string { return id.String()[:12] },
+		"label":        p.label,
+		"defects":      func(r event.Ref) []custody.Defect { return p.byItem[r] },
+		"span":         p.span,
+		"milliseconds": func(n int64) string { return p.span(time.Duration(n) * time.Millisecond) },
+		"proven":       p.proven,
+		"place":        place,
+		"count":        func(s string) int { return p.count(custody.Severity(s)) },
+		"file":         func(d event.Digest) verify.Media { return p.files[d] },
+		"yes":          yes,
 	}
 }
 
