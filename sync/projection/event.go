@@ -3,6 +3,8 @@ package projection
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -107,4 +109,63 @@ func EventBySeq(tx *store.Tx, dev, seq int64) (r store.EventRow, found bool, err
 // EventByUUID finds an event by its own UUID.
 func EventByUUID(tx *store.Tx, id event.UUID) (r store.EventRow, found bool, err error) {
 	return one(tx, store.ScanEvent, "SELECT "+store.EventColumns+" FROM events WHERE uuid = $1", id[:])
+}
+
+// IDFault is an entry of event_ids that is wrong or missing.
+type IDFault struct {
+	Index  int64
+	Detail string
+}
+
+// maxIDFaults bounds what CheckIDs lists; with more, the index is made anew.
+const maxIDFaults = 100
+
+// CheckIDs compares event_ids with the events: complete as far as it says, and
+// right. ResetIDs makes it anew.
+func CheckIDs(tx *store.Tx) (faults []IDFault, err error) {
+	upto, err := indexedIDs(tx)
+	if err != nil {
+		return []IDFault{{-1, "how far it has come cannot be read: " + err.Error()}}, nil
+	}
+	add := func(index int64, format string, args ...any) {
+		if len(faults) < maxIDFaults {
+			faults = append(faults, IDFault{index, fmt.Sprintf(format, args...)})
+		}
+	}
+	err = tx.Each(`SELECT e.idx, e.id, i.prefix FROM events e LEFT JOIN event_ids i ON i.idx = e.idx WHERE e.idx < $1`, store.Args(upto), func(scan func(...any) error) error {
+		var idx int64
+		var id event.ID
+		var prefix *int64
+		if err := scan(&idx, store.Into(&id), &prefix); errors.Is(err, store.ErrWidth) {
+			add(idx, "the event's own row cannot be read")
+			return nil
+		} else if err != nil {
+			return err
+		}
+		switch {
+		case prefix == nil:
+			add(idx, "the event is missing from the index")
+		case *prefix != prefixOf(id):
+			add(idx, "the index has the event under another id")
+		}
+		return nil
+	})
+	if err != nil {
+		return faults, err
+	}
+	err = tx.Each("SELECT i.idx FROM event_ids i LEFT JOIN events e ON e.idx = i.idx WHERE e.idx IS NULL OR i.idx >= $1", store.Args(upto), func(scan func(...any) error) error {
+		var idx int64
+		err := scan(&idx)
+		add(idx, "the index names a place that it does not cover, or where no event is")
+		return err
+	})
+	return faults, err
+}
+
+// ResetIDs empties event_ids; it fills again by IndexIDs.
+func ResetIDs(tx *store.Tx) error {
+	if _, err := tx.Exec("DELETE FROM event_ids"); err != nil {
+		return err
+	}
+	return tx.SetMeta(metaIDs, "0")
 }
