@@ -124,10 +124,20 @@ func writeKeyFile(path string, text []byte) error {
 		return fail(err)
 	}
 	// Link, not rename: of two processes that enrol at once one key file stands, and is never replaced.
-	if err := os.Link(tmp, path); err != nil {
+	switch err := os.Link(tmp, path); {
+	case err == nil:
+		err = os.Remove(tmp)
+		if err != nil {
+			return fail(err)
+		}
+	case errors.Is(err, fs.ErrExist):
 		return fail(err)
+	default: // a file system without links, such as a stick's: one process at a time there
+		if err := os.Rename(tmp, path); err != nil {
+			return fail(err)
+		}
 	}
-	if err := errors.Join(os.Remove(tmp), syncDir(filepath.Dir(path))); err != nil {
+	if err := syncDir(filepath.Dir(path)); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -1,9 +1,11 @@
 package device
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,7 +14,9 @@ import (
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
+	"fieldseal/sync/seal"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -328,6 +332,34 @@ func TestStatuses(t *testing.T) {
 		r := f.mustSync(s)
 		if tries == 0 || r.Sent != len(checkChain(t, s)) {
 			t.Errorf("%d refusals, then %+v", tries, r)
+		}
+	})
+	t.Run("one event that the server chokes on never blocks the others", func(t *testing.T) {
+		f := newFake(t)
+		s := f.enrolled("a")
+		k := openCase(t, s, "1")
+		for i := range 9 {
+			writeNote(t, s, k, strings.Repeat(strconv.Itoa(i), 9))
+		}
+		f.before = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/v1/batches" {
+				return false
+			}
+			body := must(io.ReadAll(r.Body))
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			z := must(zstd.NewReader(bytes.NewReader(body)))
+			defer z.Close()
+			for line := range bytes.Lines(must(io.ReadAll(z))) {
+				e := must(seal.ParseEnvelope(bytes.TrimSpace(line)))
+				if bytes.Contains(e.Payload, []byte("444444444")) {
+					return answer(w, 400, wire.CodeBadRequest)
+				}
+			}
+			return false
+		}
+		f.mustSync(s)
+		if st := states(t, s); st[StateLocal] != 1 || st[StateProven] != len(checkChain(t, s))-1 {
+			t.Errorf("%v", st)
 		}
 	})
 	t.Run("one event too large for the server never blocks the others", func(t *testing.T) {

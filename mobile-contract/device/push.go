@@ -51,12 +51,12 @@ func (y *syncer) push(ctx context.Context) error {
 			return err
 		}
 		answer, raw, err := y.post(ctx, batch)
-		if tooLarge(err) && len(batch) > 1 {
-			limit = len(batch) / 2 // the server, or something between, takes less at a time
+		if indigestible(err) && len(batch) > 1 {
+			limit = len(batch) / 2 // the server, or something between, takes less at a time, or chokes on one of them
 			continue
 		}
-		if tooLarge(err) {
-			if err := y.tooLarge(ctx, batch[0], err); err != nil {
+		if indigestible(err) {
+			if err := y.setAside(ctx, batch[0], err); err != nil {
 				return err
 			}
 			after = max(after, batch[0].seq) // the one poison event never blocks the others
@@ -73,18 +73,20 @@ func (y *syncer) push(ctx context.Context) error {
 	}
 }
 
-func tooLarge(err error) bool {
+// indigestible reports whether a batch was refused for what is in it: its size or form.
+func indigestible(err error) bool {
 	var he *HTTPError
-	return errors.As(err, &he) && he.Status == http.StatusRequestEntityTooLarge
+	return errors.As(err, &he) && (he.Status == http.StatusRequestEntityTooLarge || he.Status == http.StatusBadRequest ||
+		he.Status == http.StatusUnprocessableEntity)
 }
 
-// tooLarge keeps, of an event that the server refuses to take at all, why.
-func (y *syncer) tooLarge(ctx context.Context, o outgoing, cause error) error {
-	y.note("event %d is larger than the server takes in one batch: %v; it stays here", o.seq, cause)
+// setAside keeps, of an event that the server refuses to take at all, why.
+func (y *syncer) setAside(ctx context.Context, o outgoing, cause error) error {
+	y.note("event %d alone is refused by the server: %v; it stays here and holds up nothing", o.seq, cause)
 	return y.s.write(ctx, func(t *tx) error {
 		if o.carried {
 			// What others sealed is theirs to deliver; this device only tried to help.
-			return t.exec(`UPDATE carried SET state = 'quarantined', code = 'TOO_LARGE', detail = $2 WHERE id = $1`, o.id[:], cause.Error())
+			return t.exec(`UPDATE carried SET state = 'quarantined', code = 'NOT_TAKEN', detail = $2 WHERE id = $1`, o.id[:], cause.Error())
 		}
 		return t.exec(`UPDATE events SET detail = $2 WHERE id = $1`, o.id[:], cause.Error())
 	})

@@ -14,7 +14,7 @@ import (
 )
 
 // enrol makes a store and enrols it with the real server.
-func enrol(t *testing.T, s *servertest.Server, name string, org event.UUID) (*device.Store, *device.Identity) {
+func enrol(t testing.TB, s *servertest.Server, name string, org event.UUID) (*device.Store, *device.Identity) {
 	t.Helper()
 	_, code := s.Person(name, org)
 	d, err := device.Create(t.Context(), t.TempDir(), device.Options{Model: "test", App: "test/1"})
@@ -46,7 +46,7 @@ func sync(t *testing.T, d *device.Store) device.SyncReport {
 	return r
 }
 
-func capture(t *testing.T, d *device.Store, k event.UUID, b event.Body) device.Saved {
+func capture(t testing.TB, d *device.Store, k event.UUID, b event.Body) device.Saved {
 	t.Helper()
 	saved, err := d.Capture(t.Context(), device.Draft{Case: k, Body: b})
 	if err != nil {
@@ -175,4 +175,29 @@ func TestRealServerGone(t *testing.T) {
 	if err != nil || st.Events[device.StateLocal] != 3 || st.LastSync == nil || st.LastSync.Outcome != "offline" {
 		t.Errorf("%+v, %v", st, err)
 	}
+}
+
+// BenchmarkSync hands in, proves and pulls against the real server on this machine.
+func BenchmarkSync(b *testing.B) {
+	s := servertest.Start(b)
+	d, _ := enrol(b, s, "Li Wei", s.Org)
+	k := capture(b, d, event.UUID{}, &event.CaseOpened{Number: "1", Title: "t", Authority: "a"}).Case
+	drafts := make([]device.Draft, 500)
+	for i := range drafts {
+		drafts[i] = device.Draft{Case: k, Body: &event.NoteWritten{Text: "a note of ordinary length, as people write them in the field"}}
+	}
+	for b.Loop() {
+		b.StopTimer()
+		for range 4 {
+			if _, err := d.CaptureAll(b.Context(), drafts...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		r, err := d.Sync(b.Context(), device.SyncOptions{})
+		if err != nil || r.Proven < 2000 {
+			b.Fatalf("%+v, %v", r, err)
+		}
+	}
+	b.ReportMetric(2000*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

@@ -209,15 +209,20 @@ func (a *app) begin(ctx context.Context, needCase bool) (*run, error) {
 
 // draft makes the draft of a body by the acting person at the place given.
 func (r *run) draft(b event.Body) (device.Draft, error) {
-	d := device.Draft{Case: r.caseID, Body: b, Place: r.here}
+	actor, err := r.actorID()
+	return device.Draft{Case: r.caseID, Body: b, Place: r.here, Actor: actor}, err
+}
+
+// actorID is who acts, zero for the person of the device.
+func (r *run) actorID() (event.UUID, error) {
 	if r.actor == "" {
-		return d, nil
+		return event.UUID{}, nil
 	}
-	var err error
-	if d.Actor, err = r.findPerson(r.actor); err != nil {
+	id, err := r.findPerson(r.actor)
+	if err != nil {
 		err = fmt.Errorf("--actor: %w", err)
 	}
-	return d, err
+	return id, err
 }
 
 func (r *run) capture(b event.Body) (device.Saved, error) {

@@ -128,10 +128,63 @@ func (a *app) handoverText(args []string) (string, error) {
 	return strings.Join(all, "\n"), nil
 }
 
+// offerFlags are what the giver says.
+type offerFlags struct {
+	device.OfferRequest
+	seals, items []string
+	all          event.SealState
+}
+
+func (g *offerFlags) register(f *fields) {
+	text(f, "to", "who receives", &g.To.Name)
+	person(f, "to-person", "the receiving person, where it is known here", &g.To.Person)
+	f.add("to-org", "ORG", "the receiving organisation", false, func(r *run, raw string) (err error) {
+		g.To.Org, err = r.findOrg(raw)
+		return err
+	})
+	word(f, "mode", "how they change hands (by_hand)", &g.Mode)
+	text(f, "carrier", "who carries them, with mode courier", &g.Carrier)
+	text(f, "tracking-no", "the courier's number", &g.TrackingNo)
+	text(f, "purpose", "what for", &g.Purpose)
+	text(f, "place", "where, in words", &g.Place)
+	count(f, "count", "number of items as counted (as many as are named)", &g.Count)
+	figure(f, "temp-c", "temperature in the cooler, °C", &g.TempC)
+	text(f, "exceptions", "anything that is not as it should be", &g.Exceptions)
+	word(f, "seals", "state of the seals of all items not named with --seal", &g.all)
+	f.flags.StringArrayVar(&g.items, "item", nil, "an `ITEM[=STATE]`, with the state of its seal; may be repeated")
+	f.flags.StringArrayVar(&g.seals, "seal", nil, "`ITEM=STATE` of one item's seal: "+wordList[event.SealState]())
+}
+
+// request completes the request with what is named by label.
+func (g *offerFlags) request(r *run, args []string) (err error) {
+	for _, raw := range g.items {
+		name, state, stated := strings.Cut(raw, "=")
+		args = append(args, name)
+		if stated {
+			g.seals = append(g.seals, name+"="+state)
+		}
+	}
+	if id, err := r.findPerson(g.To.Name); err == nil && g.To.Person.IsZero() {
+		g.To.Person = id
+	}
+	for _, arg := range args {
+		item, err := r.findThing(arg, physical...)
+		if err != nil {
+			return fmt.Errorf("%q: %w", arg, err)
+		}
+		g.Items = append(g.Items, event.HandoverItem{Item: item, Seal: g.all})
+	}
+	if err := r.sealStates(g.seals, g.Items); err != nil {
+		return err
+	}
+	g.Case, g.At = r.caseID, r.here
+	g.Actor, err = r.actorID()
+	return err
+}
+
 func (a *app) offerCommand() *cobra.Command {
-	var req device.OfferRequest
+	var g offerFlags
 	var t textFlags
-	var seals, items []string
 	place := &placeFlags{}
 	cmd := &cobra.Command{
 		Use: "offer ITEM…", Short: "Offer items to somebody: seals the first half of a handover",
@@ -142,64 +195,25 @@ seal of each item is: --seals STATE for all, --seal ITEM=STATE for one.`,
 	}
 	f := &fields{flags: cmd.Flags()}
 	place.register(f)
-	text(f, "to", "who receives", &req.To.Name)
-	person(f, "to-person", "the receiving person, where it is known here", &req.To.Person)
-	f.add("to-org", "ORG", "the receiving organisation", false, func(r *run, raw string) (err error) {
-		req.To.Org, err = r.findOrg(raw)
-		return err
-	})
-	word(f, "mode", "how they change hands (by_hand)", &req.Mode)
-	text(f, "carrier", "who carries them, with mode courier", &req.Carrier)
-	text(f, "tracking-no", "the courier's number", &req.TrackingNo)
-	text(f, "purpose", "what for", &req.Purpose)
-	text(f, "place", "where, in words", &req.Place)
-	count(f, "count", "number of items as counted (as many as are named)", &req.Count)
-	figure(f, "temp-c", "temperature in the cooler, °C", &req.TempC)
-	text(f, "exceptions", "anything that is not as it should be", &req.Exceptions)
-	cmd.Flags().StringArrayVar(&items, "item", nil, "an `ITEM[=STATE]`, with the state of its seal; may be repeated")
-	cmd.Flags().StringArrayVar(&seals, "seal", nil, "`ITEM=STATE` of one item's seal: "+wordList[event.SealState]())
-	all := new(event.SealState)
-	word(f, "seals", "state of the seals of all items not named with --seal", all)
+	g.register(f)
 	t.register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r, err := a.begin(cmd.Context(), true)
 		if err != nil {
 			return err
 		}
-		req.Mode = "by_hand"
+		g.Mode = "by_hand"
 		if err := f.apply(r); err != nil {
 			return err
 		}
-		for _, raw := range items {
-			name, state, stated := strings.Cut(raw, "=")
-			args = append(args, name)
-			if stated {
-				seals = append(seals, name+"="+state)
-			}
-		}
-		if id, err := r.findPerson(req.To.Name); err == nil && req.To.Person.IsZero() {
-			req.To.Person = id
-		}
-		for _, arg := range args {
-			item, err := r.findThing(arg, physical...)
-			if err != nil {
-				return fmt.Errorf("%q: %w", arg, err)
-			}
-			req.Items = append(req.Items, event.HandoverItem{Item: item, Seal: *all})
-		}
-		if err := r.sealStates(seals, req.Items); err != nil {
+		if r.here, err = place.place(); err != nil {
 			return err
 		}
-		req.Case, req.Introduce = r.caseID, t.introduced()
-		if req.At, err = place.place(); err != nil {
+		if err := g.request(r, args); err != nil {
 			return err
 		}
-		if r.actor != "" {
-			if req.Actor, err = r.findPerson(r.actor); err != nil {
-				return fmt.Errorf("--actor: %w", err)
-			}
-		}
-		h, err := r.s.Offer(r.ctx, req)
+		g.Introduce = t.introduced()
+		h, err := r.s.Offer(r.ctx, g.OfferRequest)
 		if err != nil {
 			return err
 		}
@@ -274,146 +288,6 @@ func (a *app) printTerms(t *event.Terms, warnings []string) {
 	for _, w := range warnings {
 		a.say("! %s", w)
 	}
-}
-
-// acceptFlags are what the receiver says.
-type acceptFlags struct {
-	device.Findings
-	asOffered  bool
-	seals      []string
-	items      []string
-	missing    []string
-	unexpected []string
-	counted    int64
-}
-
-func (a *app) acceptCommand() *cobra.Command {
-	var g acceptFlags
-	var t textFlags
-	place := &placeFlags{}
-	cmd := &cobra.Command{
-		Use: "accept [TEXT|FILE|-]…", Short: "Accept an offer: seals the second half, over the same terms",
-		Long: `Accept an offer. The text on standard output goes back to the giver. Say what you saw of
-each item, by the label on the list: --as-offered says that every seal was looked at and is
-as the list says; --seal LABEL=STATE[:NUMBER] and --missing LABEL say otherwise. With --count
-give the number of items that you counted.`,
-		Example: "  fieldkit handover accept offer.txt --as-offered --count 2 --temp-c 4.1 --qr acceptance.png\n  fieldkit handover accept - --seal T-000012=broken:S-1001 --missing T-000013 --count 1 < offer.txt",
-	}
-	f := &fields{flags: cmd.Flags()}
-	place.register(f)
-	flag(f, "as-offered", "every seal was looked at and is as the list says", &g.asOffered)
-	cmd.Flags().StringArrayVar(&g.items, "item", nil, "`LABEL=NUMBER=STATE` of one item's seal; may be repeated")
-	cmd.Flags().StringArrayVar(&g.seals, "seal", nil, "`LABEL=STATE[:NUMBER]` of one item's seal: "+wordList[event.SealState]())
-	cmd.Flags().StringArrayVar(&g.missing, "missing", nil, "`LABEL` of an item that is not there")
-	cmd.Flags().StringArrayVar(&g.unexpected, "unexpected", nil, "`LABEL[=EXPLANATION]` of something that is not on the list")
-	cmd.Flags().Int64Var(&g.counted, "count", -1, "`number` of items as counted")
-	figure(f, "temp-c", "temperature in the cooler, °C", &g.TempC)
-	text(f, "exceptions", "anything that is not as it should be", &g.Exceptions)
-	stamp(f, "received", "when they were received (now)", &g.Received)
-	flag(f, "anyone", "accept in the place of the receiver that the terms name", &g.Anyone)
-	t.register(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		r, err := a.begin(cmd.Context(), false)
-		if err != nil {
-			return err
-		}
-		if err := f.apply(r); err != nil {
-			return err
-		}
-		txt, err := a.handoverText(args)
-		if err != nil {
-			return err
-		}
-		if err := g.findings(r, txt); err != nil {
-			return err
-		}
-		if g.At, err = place.place(); err != nil {
-			return err
-		}
-		g.Introduce = t.introduced()
-		h, err := r.s.Accept(r.ctx, txt, g.Findings)
-		if err != nil {
-			return err
-		}
-		if !a.json {
-			fmt.Fprintf(a.Err, "received %d items from %s\n", g.Count, h.Terms.From.Name)
-		}
-		return a.give(h, &t, "Give this text back to the giver:")
-	}
-	return cmd
-}
-
-// findings puts what was said by label into terms of the offer's items.
-func (g *acceptFlags) findings(r *run, txt string) error {
-	peek, err := r.s.Peek(r.ctx, txt)
-	if err != nil {
-		return err
-	}
-	if g.Count = g.counted; g.counted < 0 {
-		if g.asOffered {
-			return errors.New("say how many items you counted: --count N")
-		}
-		g.Count = int64(len(g.items) + len(g.seals)) // each was named
-	}
-	for _, raw := range g.items {
-		part := strings.Split(raw, "=")
-		if len(part) != 3 {
-			return fmt.Errorf("--item %q: not LABEL=NUMBER=STATE", raw)
-		}
-		g.seals = append(g.seals, part[0]+"="+part[2]+":"+part[1])
-	}
-	if r.actor != "" {
-		if g.Actor, err = r.findPerson(r.actor); err != nil {
-			return fmt.Errorf("--actor: %w", err)
-		}
-	}
-	items := peek.Terms.Items
-	byLabel := func(label string) (event.HandoverItem, error) {
-		var hits []event.HandoverItem
-		for _, it := range items {
-			if it.Label == label || string(it.Item.Kind)+":"+it.Label == label || it.Item.ID.String() == label {
-				hits = append(hits, it)
-			}
-		}
-		if len(hits) != 1 {
-			return event.HandoverItem{}, fmt.Errorf("%d items on the list are called %q", len(hits), label)
-		}
-		return hits[0], nil
-	}
-	said := map[event.Ref]bool{}
-	for _, label := range g.missing {
-		it, err := byLabel(label)
-		if err != nil {
-			return fmt.Errorf("--missing: %w", err)
-		}
-		g.Missing, said[it.Item] = append(g.Missing, it.Item), true
-	}
-	for _, raw := range g.seals {
-		label, rest, _ := strings.Cut(raw, "=")
-		state, no, numbered := strings.Cut(rest, ":")
-		it, err := byLabel(label)
-		if err != nil {
-			return fmt.Errorf("--seal: %w", err)
-		}
-		found := event.SealFound{Item: it.Item, SealNo: no}
-		if !numbered && state != "missing" && state != "none" {
-			found.SealNo = it.SealNo
-		}
-		if err := parseWord(state, &found.Seal); err != nil {
-			return fmt.Errorf("--seal %q: the state %w", raw, err)
-		}
-		g.Seals, said[it.Item] = append(g.Seals, found), true
-	}
-	for _, it := range items {
-		if g.asOffered && !said[it.Item] {
-			g.Seals = append(g.Seals, event.SealFound{Item: it.Item, SealNo: it.SealNo, Seal: it.Seal})
-		}
-	}
-	for _, raw := range g.unexpected {
-		label, why, _ := strings.Cut(raw, "=")
-		g.Unexpected = append(g.Unexpected, event.Unexpected{Label: label, Explanation: why})
-	}
-	return nil
 }
 
 func (a *app) declineCommand() *cobra.Command {
