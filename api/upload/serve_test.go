@@ -69,6 +69,12 @@ const idle = 2 * time.Second
 
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
+	return newPatientWorld(t, idle, change)
+}
+
+// newPatientWorld has a server that waits that long for a silent peer.
+func newPatientWorld(t testing.TB, patience time.Duration, change func(*Config)) *world {
+	t.Helper()
 	store, err := blob.OpenFiles(blob.FilesConfig{Dir: t.TempDir(), MaxLength: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +110,11 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	if change != nil {
 		change(&w.cfg)
 	}
-	w.serve()
+	w.serve(patience)
 	return w
 }
 
-func (w *world) serve() {
+func (w *world) serve(patience time.Duration) {
 	w.t.Helper()
 	svc, err := newService(w.cfg)
 	if err != nil {
@@ -125,7 +131,9 @@ func (w *world) serve() {
 	w.addr = ln.Addr().String()
 	w.url = "http://" + w.addr + "/v1/media/uploads"
 	done := make(chan error, 1)
-	go func() { done <- app.Listener(RollingDeadlineListener(ln, idle)) }()
+	go func() { done <- app.Listener(RollingDeadlineListener(ln, patience)) }()
+	// fiber's Shutdown misses a server that has not begun to accept.
+	w.do("OPTIONS", w.url, nil).want(w.t, 204)
 	w.t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		if err := errors.Join(app.ShutdownWithTimeout(5*time.Second), <-done); err != nil {
