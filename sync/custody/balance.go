@@ -201,7 +201,7 @@ var _ = register(spec{
 	cure:    both("The missing record is synchronised, or the analyst amends the reference with the bench sheet that shows the parent.", "同步缺失的记录，或由分析人员以原始记录为据更正来源。"),
 	variants: map[string]Text{
 		"circle": both("Sub-sample {label} ({who}, {at}) leads back through {parent} to itself and to no sample.", "子样 {label}（{who}，{at}）经 {parent} 追溯回到自身，未追溯到任何样品。"),
-		"result": both("Report {report} of {who} has {n} results that lead to no item of this case: {codes}.", "{who} 的报告 {report} 中有 {n} 项结果无法对应本案物品：{codes}。"),
+		"result": both("Report {report} of {who} has results that lead to no item of this case ({n}): {codes}.", "{who} 的报告 {report} 中有 {n} 项结果无法对应本案物品：{codes}。"),
 	},
 	find: findOrphans,
 })

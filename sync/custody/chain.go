@@ -111,10 +111,13 @@ func (v *view) readThings() {
 			}
 		}
 	}
-	for a, b := range each[*event.ObjectRecorded](v) {
-		ref := event.Ref{Kind: "object", ID: b.Object}
-		if _, ok := handed[ref]; (ok || b.Held) && c.byRef[ref] == nil { // a later record restates an object
-			v.bring(ref, a, func(t *thing) { t.object, t.label = b, b.Label })
+	for _, held := range []bool{true, false} { // taken into custody, before merely described
+		for a, b := range each[*event.ObjectRecorded](v) {
+			ref := event.Ref{Kind: "object", ID: b.Object}
+			_, moved := handed[ref]
+			if c.byRef[ref] == nil && b.Held == held && (held || moved) { // a later record restates an object
+				v.bring(ref, a, func(t *thing) { t.object, t.label = b, b.Label })
+			}
 		}
 	}
 	for ref, label := range handed {
@@ -237,11 +240,27 @@ func (v *view) storedBetween(t *thing, org event.UUID, start int, before *handov
 		}
 	}
 	for a, b := range concerning[*event.LabAccessioned](v, t.ref) {
-		if a.pos > start && a.pos < end && b.Lab == org {
+		if a.pos > start && a.pos < end && b.Lab == org && v.orgOf(a) == org {
 			return true
 		}
 	}
 	return false
+}
+
+// lostIn is the handover in which a thing was reported missing and after which
+// nobody received it; nil where it is not lost.
+func (v *view) lostIn(t *thing) *handover {
+	var lost *handover
+	for _, h := range v.chains.legs[t.ref] {
+		switch {
+		case h.accept == nil:
+		case h.missing[t.ref]:
+			lost = h
+		default:
+			lost = nil
+		}
+	}
+	return lost
 }
 
 // holderAt is who held a thing at t; nil while nobody says to have it.

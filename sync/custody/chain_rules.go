@@ -17,12 +17,14 @@ var _ = register(spec{
 		"courier_late":  both("{items}: sent by {carrier}, tracking no. {tracking}, at {relinquished} and received by {to} at {received}. The journey took {unexplained}; {limit} are expected.", "{items}：于 {relinquished} 交 {carrier} 承运（运单号 {tracking}），{to} 于 {received} 接收。在途 {unexplained}，预期不超过 {limit}。"),
 		"courier_seal":  both("{items}: travelled with {carrier}, tracking no. {tracking}, for {unexplained}, and no intact seal of the recorded number vouches for the journey ({seals}).", "{items}：由 {carrier} 承运（运单号 {tracking}），在途 {unexplained}，但没有编号相符且完好的封志可以证明途中未被接触（{seals}）。"),
 		"no_acceptance": both("{org} {did} {label} at {at} (first of {acts}), but no handover of it to {org} is recorded. The last known holder is {holder}, since {since}.", "{org} 于 {at} 对 {label} {did}（共 {acts} 项中的首项），但没有向 {org} 移交的记录。最后已知保管人为 {holder}，自 {since} 起。"),
+		"not_received":  both("{label}: {from} relinquished it at {relinquished}, but {to} reported it missing at {received}; nothing since shows where it is.", "{label}：{from} 于 {relinquished} 移交，但 {to} 于 {received} 报缺；此后没有任何记录说明其去向。"),
 		"no_origin":     both("{label} first appears in a handover from {from} at {relinquished}; nothing records how it came into the case.", "{label} 首次出现于 {from} 在 {relinquished} 的移交中；没有任何记录说明其来源。"),
 	},
 	cures: map[string]Text{
 		"courier_late":  both("{carrier}'s tracking record for no. {tracking} is attached, and {to} states the condition of seals and parcel on receipt.", "附上 {carrier} 运单号 {tracking} 的轨迹记录，并由 {to} 说明收到时封志与包装状况。"),
 		"courier_seal":  both("The carrier's tracking record and photos of the parcel on receipt are attached, and {to} states how the content was identified; a fresh sample where one can still be taken.", "附上承运轨迹与收件照片，并由 {to} 说明如何确认内容物；能重新采样的应重新采样。"),
 		"no_acceptance": both("{holder} and {org} seal the missing handover, with a statement of when it really took place.", "由 {holder} 与 {org} 补签缺失的交接记录，并说明实际交接时间。"),
+		"not_received":  both("{from} and {to} find the item and hand it over anew, with a statement of where it was; else its loss is put on record.", "由 {from} 与 {to} 查找该物品并重新交接，说明期间所在；确已灭失的应记录在案。"),
 		"no_origin":     both("The device that recorded the sampling or seizure is synchronised, or who took the item seals a record of it.", "同步记录采样或扣押的设备，或由取得该物品的人员补签记录。"),
 	},
 	find: findCustodyGap,
@@ -46,6 +48,7 @@ func findCustodyGap(v *view, report func(finding)) {
 	}
 	for _, t := range v.chains.things {
 		v.judgeOrigin(t, report)
+		v.judgeLoss(t, report)
 		for _, s := range v.strangers(t) {
 			report(s)
 		}
@@ -106,6 +109,17 @@ func (v *view) judgeOrigin(t *thing, report func(finding)) {
 	report(f)
 }
 
+// judgeLoss: a thing that was relinquished and did not arrive, and was not received since.
+func (v *view) judgeLoss(t *thing, report func(finding)) {
+	h := v.lostIn(t)
+	if h == nil {
+		return
+	}
+	f := finding{variant: "not_received", item: &t.ref, also: []event.Ref{*h.ref()}, acts: h.acts(), args: v.facts(h), absent: true}
+	f.args["label"] = str(t.label)
+	report(f)
+}
+
 // deed is something that somebody did to a thing, which only its holder can do.
 type deed struct {
 	act  *act
@@ -124,7 +138,11 @@ func (v *view) deeds(t *thing) []deed {
 		list = append(list, deed{a, v.orgOf(a), b.At.Time(), both("stored", "入库/移库")})
 	}
 	for a, b := range concerning[*event.LabAccessioned](v, t.ref) {
-		list = append(list, deed{a, b.Lab, b.Received.Time(), both("checked in", "收样登记")})
+		org := b.Lab
+		if by := v.orgOf(a); !by.IsZero() { // whoever says to check in for a laboratory is not thereby of it
+			org = by
+		}
+		list = append(list, deed{a, org, b.Received.Time(), both("checked in", "收样登记")})
 	}
 	for a, b := range concerning[*event.SubsampleMade](v, t.ref) {
 		if b.Parent == t.ref {
@@ -189,9 +207,13 @@ var _ = register(spec{
 	explain: both("{org} {did} {label} at {at}, but by the records {holder} held it then (from {since}).", "{org} 于 {at} 对 {label} {did}，但记录显示当时由 {holder} 保管（自 {since} 起）。"),
 	cure:    both("Whoever has the time or the holder wrong corrects it by an amendment with what shows it; or the missing handover back is sealed by both sides.", "由记错时间或保管人的一方以更正记录订正并说明依据；或由双方补签交回的交接记录。"),
 	variants: map[string]Text{
-		"twice":         both("{from} handed {items} to {to} at {relinquished}, although {from} had already handed them to {first} at {earlier} and nothing shows that they came back.", "{from} 于 {relinquished} 将 {items} 移交 {to}，但其已于 {earlier} 移交给 {first}，且无交回记录。"),
-		"order":         both("{from} states to have relinquished {items} at {relinquished}, {early} before having received them ({earlier}).", "{from} 称于 {relinquished} 移交 {items}，比其接收时间（{earlier}）还早 {early}。"),
-		"two_receivers": both("Handover of {items} from {from}: both {to} ({received}) and {second} ({later}) sealed an acceptance of it.", "{from} 移交 {items}：{to}（{received}）与 {second}（{later}）均签封了接收记录。"),
+		"in_transit":     both("{org} {did} {label} at {at}, when it was on its way from {from} to {to} (relinquished {relinquished}, received {received}).", "{org} 于 {at} 对 {label} {did}，而当时其正由 {from} 移交 {to} 途中（移交 {relinquished}，接收 {received}）。"),
+		"before_taken":   both("{org} {did} {label} at {at}, before it was taken ({since}).", "{org} 于 {at} 对 {label} {did}，早于其取得时间（{since}）。"),
+		"after_disposal": both("{org} {did} {label} at {at}, after it had been disposed of ({since}).", "{org} 于 {at} 对 {label} {did}，而其已于 {since} 处置。"),
+		"gave_early":     both("{from} states to have relinquished {items} at {relinquished}, {early} before they were taken ({earlier}).", "{from} 称于 {relinquished} 移交 {items}，比其取得时间（{earlier}）还早 {early}。"),
+		"twice":          both("{from} handed {items} to {to} at {relinquished}, although {from} had already handed them to {first} at {earlier} and nothing shows that they came back.", "{from} 于 {relinquished} 将 {items} 移交 {to}，但其已于 {earlier} 移交给 {first}，且无交回记录。"),
+		"order":          both("{from} states to have relinquished {items} at {relinquished}, {early} before having received them ({earlier}).", "{from} 称于 {relinquished} 移交 {items}，比其接收时间（{earlier}）还早 {early}。"),
+		"two_receivers":  both("Handover of {items} from {from}: both {to} ({received}) and {second} ({later}) sealed an acceptance of it.", "{from} 移交 {items}：{to}（{received}）与 {second}（{later}）均签封了接收记录。"),
 	},
 	find: findCustodyOverlap,
 })
@@ -203,8 +225,15 @@ func findCustodyOverlap(v *view, report func(finding)) {
 	legs := newLegGroups()
 	for _, t := range v.chains.things {
 		for _, d := range v.deeds(t) {
-			if holder, ever := v.heldFor(t, d); !holder && ever {
+			if f, ok := v.afterDisposal(t, d); ok {
+				report(f)
+			} else if holder, ever := v.heldFor(t, d); !holder && ever {
 				report(v.elsewhere(t, d))
+			}
+		}
+		for _, h := range v.chains.legs[t.ref] {
+			if f, ok := v.afterDisposal(t, deed{h.moved(), h.terms.From.Org, h.relinquished(), both("handed over", "移交")}); ok {
+				report(f)
 			}
 		}
 		for i := 1; i < len(t.periods); i++ {
@@ -221,15 +250,45 @@ func findCustodyOverlap(v *view, report func(finding)) {
 	v.judgeOrder(report)
 }
 
+// deedFinding tells a deed; the caller adds what was wrong with it.
+func (v *view) deedFinding(t *thing, d deed) finding {
+	return finding{item: &t.ref, acts: []*act{d.act}, args: args{
+		"org": v.orgName(d.org), "did": d.word, "label": str(t.label), "at": clock(d.at), "since": clock(t.began()),
+	}}
+}
+
 // elsewhere is a deed by somebody who held the thing at another time.
 func (v *view) elsewhere(t *thing, d deed) finding {
-	holder, since := both("nobody", "无人"), time.Time{}
+	f := v.deedFinding(t, d)
 	if p := t.holderAt(d.at); p != nil {
-		holder, since = str(p.holder.name), p.from
+		f.args["holder"], f.args["since"] = str(p.holder.name), clock(p.from)
+		return f
 	}
-	return finding{item: &t.ref, acts: []*act{d.act}, args: args{
-		"org": v.orgName(d.org), "did": d.word, "label": str(t.label), "at": clock(d.at), "holder": holder, "since": clock(since),
-	}}
+	for i := 1; i < len(t.periods); i++ {
+		if p := &t.periods[i]; d.at.After(t.periods[i-1].to) && d.at.Before(p.from) {
+			f.variant, f.acts = "in_transit", append(f.acts, p.by.acts()...)
+			for k, x := range v.facts(p.by) {
+				f.args[k] = x
+			}
+			return f
+		}
+	}
+	f.variant, f.acts = "before_taken", append(f.acts, t.origin)
+	return f
+}
+
+// afterDisposal: disposal ends a thing's chain, and is done once.
+func (v *view) afterDisposal(t *thing, d deed) (finding, bool) {
+	if t.disposal == nil || d.act == t.disposal {
+		return finding{}, false
+	}
+	gone, ok := t.disposal.now.(*event.ItemDisposed)
+	if !ok || !d.at.After(gone.At.Time()) {
+		return finding{}, false
+	}
+	f := v.deedFinding(t, d)
+	f.variant, f.acts, f.args["since"] = "after_disposal", append(f.acts, t.disposal), when(gone.At)
+	return f, true
 }
 
 // judgeReceivers: one offer, accepted by two people.
@@ -263,20 +322,23 @@ func (v *view) gaveTwice(t *thing, i int) *period {
 	return nil
 }
 
-// judgeOrder finds holders who, by their own times, gave before they received.
+// judgeOrder finds holders who, by their own times, gave before they had.
 func (v *view) judgeOrder(report func(finding)) {
 	tolerance := v.rules.Custody.ClockTolerance.Duration()
 	legs := newLegGroups()
 	for _, t := range v.chains.things {
 		for i := 1; i < len(t.periods); i++ {
 			p := &t.periods[i-1]
-			if p.by != nil && p.from.Sub(p.to) > tolerance {
+			if !p.from.IsZero() && p.from.Sub(p.to) > tolerance {
 				legs.add(t.periods[i].by, p.by, p, t.ref)
 			}
 		}
 	}
 	for _, g := range legs.list {
-		f := finding{variant: "order", item: g.by.ref(), also: g.items, acts: append(g.by.acts(), g.other.acts()...), args: v.facts(g.by)}
+		f := finding{variant: "gave_early", item: g.by.ref(), also: g.items, acts: g.by.acts(), args: v.facts(g.by)}
+		if g.other != nil {
+			f.variant, f.acts = "order", append(f.acts, g.other.acts()...)
+		}
 		f.args["items"], f.args["earlier"], f.args["early"] = v.labels(g.items), clock(g.period.from), span(g.period.from.Sub(g.period.to))
 		report(f)
 	}

@@ -75,6 +75,26 @@ func TestChainRules(t *testing.T) {
 			broken: plot{until: "accession", before: ahead("accession", func(sc *scene) { sc.drop(sc.sampled) })},
 			close:  plot{until: "accession"}},
 
+		{name: "lost on the way", code: "CUSTODY_GAP", variant: "not_received", words: []string{"TB-001", "wang reported it missing"},
+			broken: lost(false), close: lost(true)},
+		{name: "checked in by somebody else in the laboratory's name", code: "CUSTODY_GAP", variant: "no_acceptance", words: []string{"Qingshan Police checked in W-001"},
+			broken: plot{until: "accession", before: ahead("accession", func(sc *scene) { sc.do("wu", "2026-03-02T14:16:00+08:00", sc.checkIn(sc.sample, "L-001")) })},
+			close:  plot{until: "accession", before: ahead("accession", func(sc *scene) { sc.do("chen", "2026-03-02T14:16:00+08:00", sc.checkIn(sc.sample, "L-001")) })}},
+
+		{name: "checked in while still on its way", code: "CUSTODY_OVERLAP", variant: "in_transit", words: []string{"on its way from zhang to wang"},
+			broken: checkedInEarly("2026-03-03T09:44:59+08:00"), close: checkedInEarly("2026-03-03T09:45:00+08:00")},
+		{name: "sealed before it was taken", code: "CUSTODY_OVERLAP", variant: "before_taken", words: []string{"before it was taken (2026-03-02 09:20:00 +08:00)"},
+			broken: sealedAt("2026-03-02T09:04:59+08:00"), close: sealedAt("2026-03-02T09:21:00+08:00")},
+		{name: "handed on before it was taken", code: "CUSTODY_OVERLAP", variant: "gave_early", words: []string{"2 min 1 s before they were taken"},
+			broken: givenAt("2026-03-02T09:17:59+08:00"), close: givenAt("2026-03-02T09:18:00+08:00")},
+		{name: "handed over after disposal", code: "CUSTODY_OVERLAP", variant: "after_disposal", words: []string{"handed over W-001", "disposed of (2026-03-09 09:00:00"},
+			broken: disposedThenGiven("2026-03-09T09:00:00+08:00"), close: disposedThenGiven("2026-03-11T09:00:00+08:00")},
+		{name: "disposed of twice", code: "CUSTODY_OVERLAP", variant: "after_disposal",
+			broken: ends(func(sc *scene) {
+				sc.dispose(sampleRef(sc.sample.Sample), "2026-03-20T09:00:00+08:00")
+				sc.dispose(sampleRef(sc.sample.Sample), "2026-03-21T09:00:00+08:00")
+			}),
+			close: ends(func(sc *scene) { sc.dispose(sampleRef(sc.sample.Sample), "2026-03-20T09:00:00+08:00") })},
 		{name: "handed to two people", code: "CUSTODY_OVERLAP", variant: "twice", words: []string{"zhang", "li", "wang", "W-001"},
 			broken: legs([2]string{"zhang", "li"}, [2]string{"zhang", "wang"}),
 			close:  legs([2]string{"zhang", "li"}, [2]string{"li", "zhang"}, [2]string{"zhang", "wang"})},
@@ -138,6 +158,56 @@ func storedBy(giver string, stored bool) plot {
 			}
 		}
 		sc.give(giver, "wang", "2026-03-03T09:00:00+08:00", "2026-03-03T09:02:00+08:00", hands(sc.sample, sc.blank))
+	})
+}
+
+// lost: the blank is reported missing, and is or is not handed over later.
+func lost(found bool) plot {
+	return beforeHandover(func(sc *scene) {
+		sc.give("zhang", "wang", "2026-03-02T14:00:00+08:00", "2026-03-02T14:04:00+08:00", hands(sc.sample, sc.blank), func(_ *event.Terms, a *event.CustodyAccepted) {
+			if a != nil {
+				a.Count, a.Missing, a.Seals = 1, []event.Ref{sampleRef(sc.blank.Sample)}, a.Seals[:1]
+			}
+		})
+		if found {
+			sc.give("zhang", "wang", "2026-03-02T14:30:00+08:00", "2026-03-02T14:33:00+08:00", hands(sc.blank))
+		}
+	})
+}
+
+// checkedInEarly: a parcel that is received at ten is checked in at a time before.
+func checkedInEarly(at event.Stamp) plot {
+	p := courier("2026-03-03T10:00:00+08:00")
+	parcel := p.before["handover"]
+	p.before["handover"] = func(sc *scene) {
+		parcel(sc)
+		in := sc.checkIn(sc.sample, "L-001")
+		in.Received = at
+		sc.do("wang", "2026-03-03T10:05:00+08:00", in)
+	}
+	return p
+}
+
+func sealedAt(at event.Stamp) plot {
+	return beforeHandover(func(sc *scene) {
+		sc.do("zhang", "2026-03-02T11:00:00+08:00", &event.SealApplied{Item: sampleRef(sc.sample.Sample), OldSeal: "S-100", NewSeal: "S-300", Reason: "torn", At: at})
+	})
+}
+
+func givenAt(at event.Stamp) plot {
+	return beforeHandover(func(sc *scene) {
+		sc.give("zhang", "wang", at, event.StampOf(at.Time().Add(3*time.Minute)), hands(sc.sample))
+	})
+}
+
+func disposedThenGiven(at event.Stamp) plot {
+	return ends(func(sc *scene) {
+		sc.give("chen", "zhang", "2026-03-10T09:00:00+08:00", "2026-03-10T09:05:00+08:00", hands(sc.sample))
+		who := "chen"
+		if at > "2026-03-10" {
+			who = "zhang"
+		}
+		sc.do(who, at, &event.ItemDisposed{Item: sampleRef(sc.sample.Sample), Authority: "manager", HoldChecked: "yes", Method: "waste contractor", At: at})
 	})
 }
 
@@ -223,6 +293,13 @@ func TestStates(t *testing.T) {
 		{"sampled", plot{until: "handover"}, StateHeld},
 		{"offered", withoutAcceptance("by_hand", "2026-03-02T15:00:00+08:00", false), StateOffered},
 		{"declined", withoutAcceptance("by_hand", "2026-03-02T15:00:00+08:00", true), StateHeld},
+		{"lost", plot{until: "handover", before: map[string]func(*scene){"handover": func(sc *scene) {
+			sc.give("zhang", "wang", "2026-03-02T14:00:00+08:00", "2026-03-02T14:04:00+08:00", hands(sc.sample), func(_ *event.Terms, a *event.CustodyAccepted) {
+				if a != nil {
+					a.Count, a.Missing, a.Seals = 0, []event.Ref{sampleRef(sc.sample.Sample)}, nil
+				}
+			})
+		}}}, StateMissing},
 		{"in a parcel", withoutAcceptance("courier", "2026-03-02T15:00:00+08:00", false), StateTransit},
 		{"rejected", plot{accession: func(_ *scene, a *event.LabAccessioned) { a.Decision, a.Reason = "reject", "broken lid" }, until: "aliquot"}, StateRejected},
 		{"used up", plot{aliquot: func(_ *scene, b *event.SubsampleMade) { b.MassOut = decp("500") }}, StateConsumed},

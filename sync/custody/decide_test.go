@@ -168,7 +168,7 @@ func TestRightRules(t *testing.T) {
 	}
 	at := event.Stamp("2026-03-08T09:00:00+08:00")
 	run(t, []sides{
-		{name: "no grant", code: "NO_CASE_RIGHT", words: []string{"Wu of Qingshan Police", "2 events"},
+		{name: "no grant", code: "NO_CASE_RIGHT", words: []string{"Wu of Qingshan Police", "events sealed: 2"},
 			broken: note("wu", at, nil), close: note("wu", at, granted("write", "2026-03-08T08:00:00+08:00"))},
 		{name: "reading is not writing", code: "NO_CASE_RIGHT", words: []string{"Zhou"}, broken: note("zhou", at, nil), close: note("sun", at, nil)},
 		{name: "granted later", code: "NO_CASE_RIGHT",

@@ -203,6 +203,8 @@ func (h *handover) compareHalves() *problem {
 		return &problem{"terms", both("the two sides sealed different terms", "双方所签的交接条款不一致")}
 	case h.accepted.Handover != h.terms.Handover:
 		return &problem{"handover", both("the acceptance names another handover than its terms", "接收记录所指的交接与其条款不符")}
+	case h.terms.Case != h.offer.Event.Case:
+		return &problem{"case", both("the terms name another case than the one they were sealed in", "交接条款所载案件与签封所在案件不同")}
 	case h.accepted.Offer != h.offer.ID:
 		return &problem{"other_offer", both("the acceptance answers another offer event than the one that is here", "接收记录所回应的移交事件与在案的移交事件不同")}
 	}

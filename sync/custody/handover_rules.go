@@ -11,7 +11,7 @@ var _ = register(spec{
 	code: "HANDOVER_ONE_SIDED", severity: Curable, source: "house rule: a sender's \"sent\" is not custody; only a receipt bound to the receiver is",
 	title:   both("Handover sealed by one side only", "交接仅单方签封"),
 	explain: both("{from} relinquished {items} to {to} at {relinquished}; no acceptance has arrived, and it was due by {due}.", "{from} 于 {relinquished} 将 {items} 移交给 {to}，至今未收到接收记录，最迟应于 {due} 前收到。"),
-	cure:    both("{to} seals an acceptance that names the offer, or declines it; or the devices concerned are synchronised.", "由 {to} 签封指向该移交的接收记录或拒收记录；或将相关设备同步。"),
+	cure:    both("{to} seals an acceptance that names the offer, or declines it; {from} withdraws an offer that came to nothing; or the devices concerned are synchronised.", "由 {to} 签封指向该移交的接收记录或拒收记录；未成的移交由 {from} 撤回；或将相关设备同步。"),
 	variants: map[string]Text{
 		"no_offer":       both("{to} accepted {items} from {from} at {received}, but the offer that the acceptance answers is not here.", "{to} 于 {received} 从 {from} 处接收了 {items}，但其所回应的移交记录不在案。"),
 		"other_receiver": both("The terms name {to} as receiver of {items}, but the acceptance was sealed by {signer}; {to} has sealed nothing.", "交接条款载明 {items} 的接收人为 {to}，但接收记录由 {signer} 签封；{to} 未作任何签封。"),

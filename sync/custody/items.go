@@ -104,6 +104,9 @@ func (v *view) stateOf(t *thing) ItemState {
 	if t.disposal != nil {
 		return StateDisposed
 	}
+	if v.lostIn(t) != nil {
+		return StateMissing
+	}
 	legs := v.chains.legs[t.ref]
 	if n := len(legs); n > 0 && legs[n-1].accept == nil && legs[n-1].decline == nil {
 		if legs[n-1].terms.Mode == "courier" {

@@ -283,10 +283,10 @@ func substance(r *event.Result) string {
 // casDigits is a CAS number without its hyphens; empty where it is none.
 func casDigits(cas string) string {
 	digits := strings.ReplaceAll(strings.TrimSpace(cas), "-", "")
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+	if strings.Trim(digits, "0123456789") != "" {
 		return ""
 	}
-	return digits
+	return strings.TrimLeft(digits, "0") // data systems pad it to a fixed width
 }
 
 // hyphenated writes a CAS number in its usual form; other texts stay as they are.

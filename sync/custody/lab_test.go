@@ -236,7 +236,7 @@ func TestBenchRules(t *testing.T) {
 			broken: onAliquot(func(b *event.SubsampleMade) { b.Parent.ID[15] ^= 1 }), close: plot{}},
 		{name: "its own parent", code: "SUBSAMPLE_ORPHAN", variant: "circle",
 			broken: onAliquot(func(b *event.SubsampleMade) { b.Parent = subsampleRef(b.Subsample) }), close: plot{}},
-		{name: "result of nothing here", code: "SUBSAMPLE_ORPHAN", variant: "result", words: []string{"HB-2026-0311", "1 results", "Q-77"},
+		{name: "result of nothing here", code: "SUBSAMPLE_ORPHAN", variant: "result", words: []string{"HB-2026-0311", "(1)", "Q-77"},
 			broken: onReport(func(_ *scene, r *event.Result) { r.Sample, r.SampleCode = nil, "Q-77" }),
 			close:  onReport(func(_ *scene, r *event.Result) { r.Sample, r.SampleCode, r.LabID = nil, "Q-77", "L-001" })},
 		{name: "the laboratory's own control", code: "SUBSAMPLE_ORPHAN", variant: "result",
@@ -252,6 +252,8 @@ func TestBenchRules(t *testing.T) {
 			close:  onReport(func(_ *scene, r *event.Result) { r.Prepared = "2026-03-03T10:00:00+08:00" })},
 		{name: "aliquot before receipt", code: "ANALYSIS_BEFORE_RECEIPT", variant: "subsample", words: []string{"W-001-A1"},
 			broken: onAliquot(func(b *event.SubsampleMade) { b.At = "2026-03-02T14:08:00+08:00" }), close: plot{}},
+		{name: "analysed by another laboratory", code: "ANALYSIS_BEFORE_RECEIPT", variant: "no_receipt", words: []string{"Second Laboratory"},
+			broken: secondLab(false), close: secondLab(true)},
 		{name: "never checked in", code: "ANALYSIS_BEFORE_RECEIPT", variant: "no_receipt", words: []string{"never checked it in"},
 			broken: ends(func(sc *scene) {
 				sc.in.Entries = dropBodies[*event.LabAccessioned](sc.in.Entries, func(b *event.LabAccessioned) bool { return b.Sample == sc.sample.Sample })
@@ -275,5 +277,27 @@ func TestUnitConversionIsExact(t *testing.T) {
 	}
 	if !over(dec("101.01"), dec("100"), dec("100"), decimal.FromInt(1)) || over(dec("101"), dec("100"), dec("100"), decimal.FromInt(1)) {
 		t.Error("a tolerance of 1 % is not kept exactly")
+	}
+}
+
+// secondLab: the aliquot is analysed by another laboratory, to which it was handed over or not.
+func secondLab(handed bool) plot {
+	return plot{
+		before: map[string]func(*scene){
+			"site": func(sc *scene) {
+				sc.org("lab2", &event.OrgRegistered{Kind: "lab", Name: "Second Laboratory", Accreditation: accreditation()})
+				sc.enrol("ma", "lab2", "lab_analyst")
+				sc.grant("lab2", "write", "2026-03-02T08:10:00+08:00")
+			},
+			"report": func(sc *scene) {
+				if !handed {
+					return
+				}
+				items := []event.HandoverItem{{Item: subsampleRef(sc.aliquot.Subsample), Label: sc.aliquot.Label, SealNo: "L-7", Seal: "intact"}}
+				sc.do("chen", "2026-03-04T09:30:00+08:00", &event.SealApplied{Item: items[0].Item, NewSeal: "L-7", Reason: "sent out", At: "2026-03-04T09:30:00+08:00"})
+				sc.give("chen", "ma", "2026-03-04T10:00:00+08:00", "2026-03-04T10:05:00+08:00", items)
+			},
+		},
+		report: func(sc *scene, b *event.ResultsReported) { b.Lab, b.Results = sc.orgID("lab2"), b.Results[:1] },
 	}
 }

@@ -14,7 +14,7 @@ var fieldBlanks = []event.QCType{"trip_blank", "field_blank", "equipment_blank"}
 var _ = register(spec{
 	code: "QC_BLANK_MISSING", severity: Curable, absence: true, source: "qc.trip_blank of the rule pack",
 	title:   both("No trip blank with volatile samples", "挥发性样品缺少运输空白"),
-	explain: both("{n} samples for {group} travelled in cooler {cooler} without a trip blank: {labels} ({source}).", "{n} 件拟测 {group} 的样品在冷藏箱 {cooler} 中运输，未随附运输空白：{labels}（{source}）。"),
+	explain: both("Samples for {group} ({n}) travelled in cooler {cooler} without a trip blank: {labels} ({source}).", "{n} 件拟测 {group} 的样品在冷藏箱 {cooler} 中运输，未随附运输空白：{labels}（{source}）。"),
 	cure:    both("If a trip blank was there, its record is synchronised or sealed now with the laboratory's receiving log; else the laboratory qualifies the detections, or the samples are taken again with a blank.", "如确有运输空白，同步其记录或依据收样台账补签；否则由实验室对检出结果加注说明，或重新采样并随附空白。"),
 	find:    findBlankMissing,
 })

@@ -3,7 +3,6 @@ package custody
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
@@ -230,11 +229,35 @@ var _ = register(spec{
 	find: findBeforeReceipt,
 })
 
-// receivedBy is when a laboratory first checked a sample in; ok is false where it never did.
-func (v *view) receivedBy(sample *thing, lab event.UUID) (first checkIn, ok bool) {
+// arrival is when a laboratory got something to analyse, and the act that says so.
+type arrival struct {
+	act *act
+	at  event.Stamp
+}
+
+// receivedBy is when a laboratory first checked a sample in; ok is false where it
+// never did. Part of a sample may have gone on to another laboratory: for that
+// one the receipt is its acceptance of the part.
+func (v *view) receivedBy(t *thing, lab event.UUID) (first arrival, ok bool) {
+	take := func(a *act, at event.Stamp) {
+		if !ok || at.Time().Before(first.at.Time()) {
+			first, ok = arrival{a, at}, true
+		}
+	}
+	sample := v.sampleOf(t)
 	for _, in := range v.lab.checkIns[sample.ref] {
-		if in.body.Lab == lab && (!ok || in.body.Received.Time().Before(first.body.Received.Time())) {
-			first, ok = in, true
+		if in.body.Lab == lab {
+			take(in.act, in.body.Received)
+		}
+	}
+	if ok {
+		return first, true
+	}
+	for part := t; part != nil && part != sample; part = v.chains.byRef[part.part.Parent] {
+		for _, h := range v.chains.legs[part.ref] {
+			if h.accept != nil && h.terms.To.Org == lab {
+				take(h.accept, h.accepted.Received)
+			}
 		}
 	}
 	return first, ok
@@ -262,13 +285,13 @@ func (v *view) judgeReceipt(r *labReport, d *determination) (finding, bool) {
 	f := finding{item: &d.sample.ref, also: []event.Ref{*r.ref()}, acts: []*act{d.act}, args: args{
 		"label": str(d.sample.label), "report": str(d.report.ReportNo), "lab": v.orgName(d.report.Lab), "analyte": str(d.Analyte),
 	}}
-	in, ok := v.receivedBy(d.sample, d.report.Lab)
+	in, ok := v.receivedBy(d.thing, d.report.Lab)
 	if !ok {
 		f.variant, f.absent = "no_receipt", true
 		return f, true
 	}
-	got := in.body.Received.Time()
-	f.acts, f.args["received"] = append(f.acts, in.act), when(in.body.Received)
+	got := in.at.Time()
+	f.acts, f.args["received"] = append(f.acts, in.act), when(in.at)
 	for _, s := range []struct {
 		stage string
 		done  instant
@@ -290,9 +313,9 @@ func (v *view) judgePart(t *thing, report func(finding)) {
 	if sample == nil {
 		return
 	}
-	if in, ok := v.receivedBy(sample, lab); ok && t.part.At.Time().Before(in.body.Received.Time().Truncate(time.Second)) {
+	if in, ok := v.receivedBy(sample, lab); ok && t.part.At.Time().Before(in.at.Time()) {
 		report(finding{variant: "subsample", item: &sample.ref, also: []event.Ref{t.ref}, acts: []*act{in.act, t.origin}, args: args{
-			"label": str(sample.label), "part": str(t.label), "done": when(t.part.At), "lab": v.orgName(lab), "received": when(in.body.Received),
+			"label": str(sample.label), "part": str(t.label), "done": when(t.part.At), "lab": v.orgName(lab), "received": when(in.at),
 		}})
 	}
 }

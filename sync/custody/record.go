@@ -69,6 +69,7 @@ const (
 	StateOffered  ItemState = "offered"
 	StateTransit  ItemState = "in_transit"
 	StateRejected ItemState = "rejected"
+	StateMissing  ItemState = "missing"
 	StateDisposed ItemState = "disposed"
 	StateConsumed ItemState = "consumed"
 )

@@ -43,7 +43,7 @@ func (v *view) grants() []*grant {
 var _ = register(spec{
 	code: "NO_CASE_RIGHT", severity: Curable, absence: true, source: "house rule: who works on a case belongs to the organisation that opened it or holds a write grant",
 	title:   both("Acted in the case without a right to", "无权办理本案"),
-	explain: both("{who} of {org} sealed {n} events in this case between {first} and {last}, but {org} neither opened the case nor held a write grant then.", "{org} 的 {who} 于 {first} 至 {last} 在本案签封了 {n} 项事件，但 {org} 既非立案单位，当时也无写入授权。"),
+	explain: both("{who} of {org} acted in this case between {first} and {last} (events sealed: {n}), but {org} neither opened the case nor held a write grant then.", "{org} 的 {who} 于 {first} 至 {last} 在本案签封了 {n} 项事件，但 {org} 既非立案单位，当时也无写入授权。"),
 	cure:    both("The authority that leads the case grants the right and a supervisor confirms the acts by a waiver that names the authority; or somebody with the right repeats them.", "由办案机关授权，并由主管人员以载明授权依据的豁免予以确认；或由有权人员重新办理。"),
 	find:    findNoCaseRight,
 })
