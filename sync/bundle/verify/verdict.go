@@ -149,19 +149,15 @@ type Quarantined struct {
 	Found string `json:"found,omitzero"`
 }
 
-// JSON writes the verdict, indented. Members have the names of the struct tags;
-// lengths of time are whole nanoseconds.
+// JSON writes the verdict, indented. Members have the names of the struct tags.
 func (v *Verdict) JSON() ([]byte, error) {
-	return json.Marshal(v, json.Deterministic(true), durations, jsontext.WithIndent("  "))
+	return json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
 }
 
 // RecordJSON writes a custody record as a verdict has it.
 func RecordJSON(r *custody.Record) ([]byte, error) {
-	return json.Marshal(r, json.Deterministic(true), durations)
+	return json.Marshal(r, json.Deterministic(true))
 }
-
-// durations has the record's durations written in the form that its tags state.
-var durations = json.ExperimentalSupportFormatTag(true)
 
 // defective reports whether the record has defects.
 func (v *Verdict) defective() bool { return v.Record != nil && len(v.Record.Defects) > 0 }
