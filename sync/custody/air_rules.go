@@ -158,8 +158,8 @@ var _ = register(spec{
 	explain: both("Channel {channel} of {series} jumps {n} time(s) between neighbouring records by more than {limit} of the instrument's range; the largest jump is from {low} to {high}, from {from} to {to}.",
 		"{series} 的通道 {channel} 相邻记录之间有 {n} 次突变超过仪器量程的 {limit}；最大一次由 {low} 变为 {high}，自 {from} 至 {to}。"),
 	variants: map[string]Text{
-		"level": both("The level of channel {channel} of {series} changes for good {n} time(s), by more than {limit} the usual scatter; first from {low} to {high}, between {from} and {to}. A change of site, zero or scale reads like this, and so does a source that starts or stops.",
-			"{series} 的通道 {channel} 基线有 {n} 次持续性改变，超过通常离散程度的 {limit}；首次由 {low} 变为 {high}，介于 {from} 与 {to} 之间。更换点位、调零或改变量程会如此，污染源启停亦会如此。"),
+		"level": both("The level of channel {channel} of {series} changes for good {n} time(s), by more than {limit} times the usual scatter; first from {low} to {high}, between {from} and {to}. A change of site, zero or scale reads like this, and so does a source that starts or stops.",
+			"{series} 的通道 {channel} 基线有 {n} 次持续性改变，超过通常离散程度的 {limit} 倍；首次由 {low} 变为 {high}，介于 {from} 与 {to} 之间。更换点位、调零或改变量程会如此，污染源启停亦会如此。"),
 	},
 	cure: lookAtIt,
 	find: findSteps,
@@ -175,7 +175,7 @@ func findSteps(v *view, report func(finding)) {
 			}
 			if t.steps.count > 0 {
 				a, b := t.steps.found[0].before, t.steps.found[0].after
-				report(s.finding(v, "level", []*act{s.segmentAt(b.first.row)}, args{"channel": s.channelText(t), "n": count(t.steps.count), "limit": valueText(v.rules.Series.LevelFactor),
+				report(s.finding(v, "level", []*act{s.segmentAt(b.first.row)}, args{"channel": s.channelText(t), "n": count(t.steps.count), "limit": count(whole(v.rules.Series.LevelFactor)),
 					"low": s.amount(t, a.median), "high": s.amount(t, b.median), "from": s.at(a.last), "to": s.at(b.first)}))
 			}
 		}
@@ -219,8 +219,8 @@ var _ = register(spec{
 	code: "AIR_GAP", severity: Warning,
 	source: "QARTOD time gap test; air.gap_factor of the rule pack",
 	title:  both("Gaps in the readings", "读数有间断"),
-	explain: both("{series} pauses {n} time(s) for more than {limit} its usual interval of {period}; {missing} are missing together, the longest from {from} to {to}.",
-		"{series} 有 {n} 次间断超过通常间隔 {period} 的 {limit}；合计缺 {missing}，最长一次自 {from} 至 {to}。"),
+	explain: both("{series} pauses {n} time(s) for more than {limit} times its usual interval of {period}; {missing} are missing together, the longest from {from} to {to}.",
+		"{series} 有 {n} 次间断超过通常间隔 {period} 的 {limit} 倍；合计缺 {missing}，最长一次自 {from} 至 {to}。"),
 	variants: map[string]Text{
 		"segments": both("Of {series} the segments {list} are not here.", "{series} 缺少第 {list} 段。"),
 		"rows": both("{series} ended with {says} rows in {segments} segments by its own account; the segments hold {reads} rows.",
@@ -235,7 +235,7 @@ func findAirGaps(v *view, report func(finding)) {
 		for _, p := range s.paces {
 			if p.gaps > 0 {
 				report(s.finding(v, "", []*act{s.segmentAt(p.longest[0].row), s.segmentAt(p.longest[1].row)}, args{
-					"n": count(p.gaps), "limit": valueText(v.rules.Air.GapFactor), "period": span(time.Duration(p.periodMS) * time.Millisecond),
+					"n": count(p.gaps), "limit": count(whole(v.rules.Air.GapFactor)), "period": span(time.Duration(p.periodMS) * time.Millisecond),
 					"missing": span(time.Duration(p.missingMS) * time.Millisecond), "from": s.at(p.longest[0]), "to": s.at(p.longest[1])}))
 			}
 		}
