@@ -20,7 +20,7 @@ func photo(n int, seed byte) []byte {
 }
 
 // BenchmarkUpload is Create, Append, Finish and Settle of one file, from memory.
-// Figures on 2 cores, ext4: see the package of the HTTP side for the whole path.
+// api/upload measures the whole path over HTTP.
 func BenchmarkUpload(b *testing.B) {
 	for _, size := range []int{1 << 10, 1 << 20, 3 << 20, 64 << 20} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
