@@ -7,6 +7,7 @@ import (
 
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
+	"fieldseal/sync/unit"
 )
 
 // fold brings the spellings of a word together: letter case, white space and
@@ -90,7 +91,14 @@ func (p *Pack) GroupOf(cas, analyte, method string) (string, bool) {
 func SameMethod(a, b string) bool { return fold(a) == fold(b) }
 
 // SameUnit reports whether two units are one, written alike or not.
-func SameUnit(a, b string) bool { return fold(a) == fold(b) }
+func SameUnit(a, b string) bool {
+	if fold(a) == fold(b) {
+		return true
+	}
+	u, okU := unit.Parse(a)
+	w, okW := unit.Parse(b)
+	return okU && okW && u.Code == w.Code
+}
 
 // Word finds the word that a spelling stands for; kind is "container" or "preservative".
 func (p *Pack) Word(kind, spelling string) (Spelling, bool) {
@@ -114,12 +122,20 @@ func (p *Pack) UnitsOf(m event.Matrix) (UnitSet, bool) {
 	return UnitSet{}, false
 }
 
-// Find finds a unit of the set by any of its spellings.
+// Find finds a unit of the set by any of the pack's spellings of it, and by those
+// that package unit knows (the code that an import gave it, such as ug/L).
 func (set *UnitSet) Find(spelling string) (Unit, bool) {
 	want := fold(spelling)
 	for _, u := range set.Units {
 		if fold(u.Unit) == want || slices.ContainsFunc(u.Also, func(f string) bool { return fold(f) == want }) {
 			return u, true
+		}
+	}
+	if known, ok := unit.Parse(spelling); ok {
+		for _, u := range set.Units {
+			if w, ok := unit.Parse(u.Unit); ok && w.Code == known.Code {
+				return u, true
+			}
 		}
 	}
 	return Unit{}, false

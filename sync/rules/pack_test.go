@@ -77,7 +77,7 @@ func TestBadPacks(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"not JSON", good, "{", "EOF"},
 		{"trailing text", "\n}\n", "\n} x", "after top-level value"},
-		{"list", good, "[]", "unable to unmarshal JSON array"},
+		{"list", good, "[]", "unmarshal JSON array"},
 		{"unknown member", `"id": "cn-environment",`, `"id": "cn-environment", "colour": "green",`, "unknown object member"},
 		{"unknown member inside", `"unit": "mm", `, `"unit": "mm", "units": "mm", `, "unknown object member"},
 		{"member twice", `"id": "cn-environment",`, `"id": "cn-environment", "id": "x",`, "duplicate"},
@@ -228,7 +228,7 @@ func TestLookups(t *testing.T) {
 		}
 	}
 	water, _ := p.UnitsOf("water")
-	for spelling, want := range map[string]string{"ug/l": "µg/L", "μg/L": "µg/L", "µg/L": "µg/L", "MG/L": "mg/L", "ppm": "", "": ""} {
+	for spelling, want := range map[string]string{"ug/l": "µg/L", "μg/L": "µg/L", "µg/L": "µg/L", "MG/L": "mg/L", "ppm": "", "": "", "1": "pH", "[NTU]": "NTU", "Cel": "°C", "mcg/l": "µg/L"} {
 		if u, _ := water.Find(spelling); u.Unit != want {
 			t.Errorf("%q is the unit %q, want %q", spelling, u.Unit, want)
 		}

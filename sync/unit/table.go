@@ -50,6 +50,7 @@ var table = []row{
 	{"[ston_av]", Mass, 90718474, 5, "short_ton short_tons us_ton us_tons"},
 	{"L", Volume, 1, 3, "liter liters litre litres 升"},
 	{"mL", Volume, 1, 6, "milliliter milliliters 毫升"},
+	{"uL", Volume, 1, 9, "microliter microliters microlitre microlitres 微升"},
 	{"m3", Volume, 1, 0, "cu_m cubic_meter cubic_meters cubic_metre cubic_metres 立方米 方"},
 	{"[gal_us]", Volume, 3785411784, 12, "gal gallon gallons us_gal 加仑"},
 	{"[cyd_i]", Volume, 764554857984, 12, "cu_yd yd3 cubic_yard cubic_yards"},
