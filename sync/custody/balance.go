@@ -3,38 +3,22 @@ package custody
 import (
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
+	"fieldseal/sync/unit"
 )
 
-// measure is a unit of mass or volume: how much of its dimension's base unit it is.
-type measure struct {
-	dimension string
-	factor    decimal.Decimal
-}
-
-// measures are the units in which amounts of sample are given; the factors are those of the SI.
-var measures = map[string]measure{
-	"mg": {"mass", decimal.Decimal{N: 1, S: 3}}, "g": {"mass", decimal.FromInt(1)}, "kg": {"mass", decimal.FromInt(1000)}, "t": {"mass", decimal.FromInt(1_000_000)},
-	"µL": {"volume", decimal.Decimal{N: 1, S: 3}}, "uL": {"volume", decimal.Decimal{N: 1, S: 3}},
-	"mL": {"volume", decimal.FromInt(1)}, "ml": {"volume", decimal.FromInt(1)}, "L": {"volume", decimal.FromInt(1000)}, "l": {"volume", decimal.FromInt(1000)},
-}
-
-// amountIn converts an amount; ok is false where the units measure different things
-// or the result cannot be held exactly.
+// amountIn converts an amount; ok is false where a unit is not known, the two
+// measure different things, or the result has no exact decimal.
 func amountIn(d decimal.Decimal, from, to string) (decimal.Decimal, bool) {
 	if from == to {
 		return d, true
 	}
-	f, okF := measures[from]
-	t, okT := measures[to]
-	if !okF || !okT || f.dimension != t.dimension {
+	f, okF := unit.Parse(from)
+	t, okT := unit.Parse(to)
+	if !okF || !okT {
 		return decimal.Decimal{}, false
 	}
-	base, err := d.Mul(f.factor)
-	if err != nil {
-		return decimal.Decimal{}, false
-	}
-	out, err := base.Quo(t.factor, 9) // factors are powers of ten, so nine places lose nothing down to a nanogram
-	return out.Normal(), err == nil
+	out, exact, err := unit.Convert(d, f, t)
+	return out.Normal(), exact && err == nil
 }
 
 // balance is what a thing weighed and what was taken from it.
@@ -183,12 +167,12 @@ func findMassBalance(v *view, report func(finding)) {
 			if variant == "total" {
 				variant = ""
 			}
-			unit := b.unit
+			in := b.unit
 			if s, ok := f.act.now.(*event.SubsampleMade); ok && (f.kind == "more_than_in" || f.kind == "negative") {
-				unit = s.Unit
+				in = s.Unit
 			}
 			report(finding{variant: variant, item: &t.ref, acts: []*act{t.origin, f.act}, args: args{
-				"part": str(f.label), "label": str(t.label), "figure": num(&f.figure, unit), "bound": num(&f.bound, unit), "start": num(b.start, b.unit),
+				"part": str(f.label), "label": str(t.label), "figure": num(&f.figure, in), "bound": num(&f.bound, in), "start": num(b.start, b.unit),
 			}})
 		}
 	}

@@ -1,10 +1,18 @@
 package custody
 
 import (
+	"flag"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the generated listings anew")
 
 // promised are the codes of the domain text; each has to be registered.
 const promised = `CUSTODY_GAP CUSTODY_OVERLAP HANDOVER_ONE_SIDED SIGN_DIGEST_MISMATCH RECEIVER_NEQ_NEXT_RELINQUISHER
@@ -41,6 +49,56 @@ func TestTextsAskForTheSameFacts(t *testing.T) {
 		for _, v := range d.Variants {
 			same(d.Code, v.Variant, v.Explanation)
 			same(d.Code, v.Variant+" cure", v.Cure)
+		}
+	}
+}
+
+// TestListingsAreCurrent keeps the generated pages in step with the rules:
+// go test ./sync/custody -run Listings -update
+func TestListingsAreCurrent(t *testing.T) {
+	data, err := CatalogJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"DEFECTS.md": CatalogMarkdown(), "defects.json": string(data) + "\n"} {
+		if *update {
+			if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is not what the rules say; write it anew with -update", name)
+		}
+	}
+}
+
+// TestImports keeps the package fit for the court's verifier and for WebAssembly:
+// no store, no network, no files.
+func TestImports(t *testing.T) {
+	allowed := []string{"fieldseal/sync/event", "fieldseal/sync/seal", "fieldseal/sync/rules", "fieldseal/sync/hj212", "fieldseal/sync/decimal", "fieldseal/sync/unit", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext"}
+	forbidden := []string{"os", "net", "net/http", "io/fs", "os/exec", "database/sql", "syscall", "unsafe", "math/rand", "math/rand/v2", "crypto/rand", "log", "log/slog"}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			path, _ := strconv.Unquote(i.Path.Value)
+			outside := strings.Contains(path, "/") && (strings.Contains(strings.SplitN(path, "/", 2)[0], ".") || strings.HasPrefix(path, "fieldseal/"))
+			if outside && !slices.Contains(allowed, path) || slices.Contains(forbidden, path) {
+				t.Errorf("%s imports %s", name, path)
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package custody
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"fieldseal/sync/event"
@@ -133,7 +132,7 @@ var stepZH = map[event.DossierStep]string{
 }
 
 func stepWord(s event.DossierStep) Text {
-	return both(strings.ReplaceAll(string(s), "_", " "), stepZH[s])
+	return both(spaced(s), stepZH[s])
 }
 
 var _ = register(spec{

@@ -3,6 +3,7 @@ package custody
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"fieldseal/sync/event"
 )
@@ -62,15 +63,23 @@ var qcZH = map[event.QCType]string{
 	"equipment_blank": "设备空白", "matrix_spike": "基体加标", "matrix_spike_duplicate": "基体加标平行样",
 }
 
+var objectZH = map[event.ObjectKind]string{
+	"barrel": "桶", "tank": "储罐", "container": "容器", "waste_heap": "废物堆", "vehicle": "车辆", "account": "账户", "equipment": "设备",
+	"document": "文件", "phone": "手机", "outfall": "排放口", "other": "其他物品",
+}
+
+// spaced writes a word of the schema as people read it.
+func spaced[W ~string](w W) string { return strings.ReplaceAll(string(w), "_", " ") }
+
 // what describes a thing in a few words.
 func (t *thing) what() Text {
 	switch {
 	case t.sample != nil:
-		return both(string(t.sample.Matrix)+" sample, "+string(t.sample.QC), matrixZH[t.sample.Matrix]+"，"+qcZH[t.sample.QC])
+		return both(spaced(t.sample.Matrix)+" sample, "+spaced(t.sample.QC), matrixZH[t.sample.Matrix]+"，"+qcZH[t.sample.QC])
 	case t.part != nil:
-		return both(string(t.part.Kind), partZH[t.part.Kind])
+		return both(spaced(t.part.Kind), partZH[t.part.Kind])
 	case t.object != nil:
-		return str(string(t.object.Kind))
+		return both(spaced(t.object.Kind), objectZH[t.object.Kind])
 	}
 	return both("item without a record of its origin", "来源无记录的物品")
 }
@@ -252,7 +261,7 @@ func (v *view) tellTerms(s *Step, t *thing, text string) {
 func (v *view) tellReceipt(s *Step, t *thing, b *event.CustodyAccepted) {
 	s.Kind, s.At, s.Handover, s.Note = StepReceived, b.Received, b.Handover, b.Exceptions
 	if h := v.chains.byID[b.Handover]; h != nil && h.accept != nil && h.accept.ID == s.Event {
-		s.UnexplainedMS = h.unexplained().Milliseconds()
+		s.UnexplainedMS, s.Where = h.unexplained().Milliseconds(), h.terms.Place
 		if f, ok := h.found[t.ref]; ok {
 			s.SealNo, s.Seal = f.SealNo, f.Seal
 		}

@@ -268,7 +268,7 @@ func TestUnitConversionIsExact(t *testing.T) {
 		ok                 bool
 	}{
 		{"0.470", "L", "mL", "470", true}, {"1", "µL", "L", "0.000001", true}, {"250", "mg", "g", "0.25", true},
-		{"1", "g", "mL", "", false}, {"1", "drum", "L", "", false}, {"3", "drum", "drum", "3", true},
+		{"1", "g", "mL", "", false}, {"2", "克", "mg", "2000", true}, {"1", "drum", "L", "", false}, {"3", "drum", "drum", "3", true},
 	} {
 		got, ok := amountIn(dec(c.in), c.from, c.to)
 		if ok != c.ok || ok && got.Cmp(dec(c.want)) != 0 {

@@ -51,7 +51,7 @@ var _ = register(spec{
 	explain: both("{label} was under seal {seal} since {since}, but {who} found seal {found} {where} ({at}). No event records that the seal was replaced.", "{label} 自 {since} 起使用封志 {seal}，但 {who} {where}（{at}）见到的是封志 {found}；没有更换封志的记录。"),
 	cure:    both("Whoever replaced the seal seals a record of it that names both numbers, the reason and the witness; if a number was misread, the reader amends it with a photo of the seal.", "由更换封志的人员补签更换记录，载明新旧编号、原因与见证人；如系误读，由读取人附封志照片更正。"),
 	variants: map[string]Text{
-		"appeared":    both("{label} had no seal on record, but {who} found seal {found} on it {where} ({at}). No event records who put it on.", "{label} 此前无封志记录，但 {who} {where}（{at}）见到封志 {found}；没有加封记录。"),
+		"appeared":    both("{label} had no intact seal on record, but {who} found seal {found} on it {where} ({at}). No event records who put it on.", "{label} 此前无完好封志的记录，但 {who} {where}（{at}）见到封志 {found}；没有加封记录。"),
 		"old_differs": both("{label} was under seal {seal} since {since}, but {who} states to have replaced seal {old} by {found} at {at}.", "{label} 自 {since} 起使用封志 {seal}，但 {who} 称于 {at} 将封志 {old} 更换为 {found}。"),
 	},
 	find: func(v *view, report func(finding)) {

@@ -43,7 +43,7 @@ func TestSealRules(t *testing.T) {
 		{name: "resealed over another seal", code: "SEAL_NUMBER_CHANGED", variant: "old_differs", words: []string{"replaced seal S-999 by S-300"},
 			broken: plot{before: ahead("handover", reseal("S-999", "S-300")), terms: handedAs("S-300", "intact"), accession: checkedInAs("S-300", "intact")},
 			close:  plot{before: ahead("handover", reseal("S-100", "S-300")), terms: handedAs("S-300", "intact"), accession: checkedInAs("S-300", "intact")}},
-		{name: "a seal from nowhere", code: "SEAL_NUMBER_CHANGED", variant: "appeared", words: []string{"had no seal on record", "S-55"},
+		{name: "a seal from nowhere", code: "SEAL_NUMBER_CHANGED", variant: "appeared", words: []string{"had no intact seal on record", "S-55"},
 			broken: plot{samples: unsealedSample, terms: handedAs("", "none"), accept: foundAs("", "none"), accession: checkedInAs("S-55", "intact")},
 			close:  plot{samples: unsealedSample, terms: handedAs("S-55", "intact"), accession: checkedInAs("S-55", "intact")}},
 

@@ -113,8 +113,8 @@ func (v *view) sealFlaws(t *thing) []sealFlaw {
 		switch {
 		case s.recorded && s.state != "intact" && now.no != "":
 			now = sight{} // known to be off from here on
-		case s.no != "" && s.state == "intact":
-			now = s
+		case s.no != "" && s.state == "intact" && !sameSeal(s.no, now.no):
+			now = s // seen again under the same number, a seal dates from when it was first known
 		}
 	}
 	return flaws

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
@@ -42,7 +43,7 @@ func (a args) list() []Arg {
 // fill replaces each {name} of t by the fact of that name. A placeholder without
 // a fact stays visible, which the tests refuse.
 func (t Text) fill(a args) Text {
-	return Text{EN: fillOne(t.EN, a, func(v Text) string { return v.EN }), ZH: fillOne(t.ZH, a, func(v Text) string { return v.ZH })}
+	return Text{EN: fillOne(t.EN, a, func(v Text) string { return v.EN }), ZH: closeUp(fillOne(t.ZH, a, func(v Text) string { return v.ZH }))}
 }
 
 func fillOne(s string, a args, pick func(Text) string) string {
@@ -68,6 +69,26 @@ func fillOne(s string, a args, pick func(Text) string) string {
 		s = s[shut+1:]
 	}
 }
+
+// closeUp takes out the spaces that templates set round a fact where Chinese
+// characters or marks come to stand beside each other.
+func closeUp(s string) string {
+	runes := []rune(s)
+	out := make([]rune, 0, len(runes))
+	for i, r := range runes {
+		if r == ' ' && i > 0 && i < len(runes)-1 {
+			before, after := runes[i-1], runes[i+1]
+			if isMark(before) || isMark(after) || unicode.Is(unicode.Han, before) && unicode.Is(unicode.Han, after) {
+				continue
+			}
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
+
+// isMark reports whether r is a full-width punctuation mark.
+func isMark(r rune) bool { return strings.ContainsRune("，。；：、（）“”《》", r) }
 
 // placeholders lists the names that s asks for, sorted, each once.
 func placeholders(s string) []string {

@@ -20,6 +20,9 @@ func TestFill(t *testing.T) {
 	if got := (Text{ZH: "（{x}）"}).fill(a).ZH; got != "（一）" {
 		t.Errorf("Chinese: %q", got)
 	}
+	if got := (Text{ZH: "{o} 的 {p} 于 {t} 接收（{o}） {p}。"}).fill(args{"o": str("青山公安分局"), "p": str("Wu"), "t": str("2026")}).ZH; got != "青山公安分局的 Wu 于 2026 接收（青山公安分局）Wu。" {
+		t.Errorf("Chinese is set as %q", got)
+	}
 	// A fact that looks like a placeholder is a fact, not a placeholder.
 	if got := (Text{EN: "{x}{y}"}).fill(args{"x": str("{y}"), "y": str("2")}).EN; got != "{y}2" {
 		t.Errorf("a fact was filled in again: %q", got)
