@@ -59,8 +59,7 @@ type driver struct {
 
 func (d *driver) segment(g segment) {
 	d.now = g
-	d.sums.rows = 0
-	d.sums.channels = make([]figureSum, len(d.s.sums))
+	d.sums = segmentSums{channels: make([]figureSum, len(d.s.sums))}
 	d.s.reader.read(g.body.Raw, d.row)
 	d.sums.compare(d.v, d.s, g)
 	for i := range d.sums.channels {
@@ -77,6 +76,7 @@ func (d *driver) segment(g segment) {
 func (d *driver) row(r *row) {
 	d.sums.rows++
 	d.s.rows++
+	d.sums.takeTime(r)
 	command := ""
 	if d.s.monitor != nil {
 		d.s.monitor.take(r, d.now.act)

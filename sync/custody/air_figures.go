@@ -3,6 +3,7 @@ package custody
 import (
 	"fmt"
 	"math/big"
+	"time"
 
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
@@ -85,10 +86,46 @@ func (c *channelSum) summary(s *series) ChannelSummary {
 	return out
 }
 
-// segmentSums are the figures of one segment by channel, and its rows.
+// segmentSums are the figures of one segment by channel, its rows, and the first
+// and the last instant among them.
 type segmentSums struct {
-	rows     int64
-	channels []figureSum
+	rows        int64
+	channels    []figureSum
+	first, last int64
+	dated       bool
+}
+
+// takeTime takes a row's time where it is an instant.
+func (m *segmentSums) takeTime(r *row) {
+	if !r.timed || !r.zoned {
+		return
+	}
+	if !m.dated {
+		m.first, m.dated = r.at, true
+	}
+	m.last = r.at
+}
+
+// timeSlackMS is how far a stated time may be from the row's: both are written to
+// a resolution of their own, at the coarsest a second.
+const timeSlackMS = 1000
+
+// compareTimes reports a segment that dates its rows otherwise than they do.
+func (m *segmentSums) compareTimes(v *view, s *series, g segment) {
+	if !m.dated {
+		return
+	}
+	for _, c := range []struct {
+		said event.Stamp
+		read int64
+	}{{g.body.First, m.first}, {g.body.Last, m.last}} {
+		if c.said == "" || abs64(c.said.Time().UnixMilli()-c.read) <= timeSlackMS {
+			continue
+		}
+		item := s.ref()
+		s.mismatch(finding{variant: "times", item: &item, acts: []*act{g.act}, args: args{
+			"series": s.name(v), "n": count(g.body.N), "says": when(c.said), "reads": clock(time.UnixMilli(c.read).In(c.said.Time().Location()))}})
+	}
 }
 
 // compare reports what a segment says otherwise than its own raw bytes.
@@ -100,6 +137,7 @@ func (m *segmentSums) compare(v *view, s *series, g segment) {
 		f["says"], f["reads"] = both(fmt.Sprintf("%d rows", g.body.Rows), fmt.Sprintf("%d 行", g.body.Rows)), both(fmt.Sprintf("%d rows", m.rows), fmt.Sprintf("%d 行", m.rows))
 		s.mismatch(finding{variant: "rows", item: &item, acts: []*act{g.act}, args: f})
 	}
+	m.compareTimes(v, s, g)
 	for i := range g.body.Figures {
 		said := &g.body.Figures[i]
 		if said.Channel < 0 || said.Channel >= int64(len(m.channels)) {

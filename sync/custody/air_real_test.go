@@ -54,6 +54,9 @@ func capture(t testing.TB, data []byte, o instrument.SegmentOptions, change ...f
 			return
 		}
 		b := &event.AirSegment{Series: start.Series, N: g.N, Raw: g.Raw, Rows: g.Rows}
+		if !g.First.At.IsZero() {
+			b.First, b.Last = event.StampOf(g.First.At), event.StampOf(g.Last.At)
+		}
 		for _, f := range g.Figures {
 			b.Figures = append(b.Figures, event.Figures{Channel: int64(f.Channel), Min: f.Min, Max: f.Max, Sum: f.Sum, Count: f.Count, Missing: f.Missing, OverRange: f.OverRange})
 		}

@@ -15,6 +15,10 @@ import (
 // what a segment says of its raw bytes is checked against the bytes and not
 // against the program that wrote it.
 
+// maxLine is the longest line that is one record. A longer one was captured in
+// pieces of this length, each a row without figures.
+const maxLine = 32 << 10
+
 // row is one record of a series as its raw bytes have it: a line, or an HJ 212 frame.
 type row struct {
 	// figures says that the record carries readings; a blank line does not.
@@ -173,12 +177,17 @@ func (r *rowReader) read(raw []byte, each func(*row)) {
 	for len(raw) > 0 {
 		line := raw
 		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
-			line, raw = raw[:i], raw[i+1:]
-		} else {
-			raw = nil
+			line = raw[:i+1]
 		}
-		line = bytes.TrimSuffix(line, []byte("\r"))
+		raw = raw[len(line):]
 		r.row.figures, r.row.timed = false, false
+		if len(line) > maxLine {
+			for ; len(line) > 0; line = line[min(maxLine, len(line)):] {
+				each(&r.row)
+			}
+			continue
+		}
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		if len(bytes.TrimSpace(line)) > 0 {
 			if r.format == "ndjson" {
 				r.readObject(line)

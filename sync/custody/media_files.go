@@ -19,8 +19,10 @@ type files struct {
 	// and right, or other than announced, by the digest that was wanted.
 	arrivals map[event.Digest][]stated[*event.MediaReceived]
 	strays   map[event.Digest][]stated[*event.MediaQuarantined]
-	// pictures are the photos with a usable perceptual hash, once they were asked for.
+	// pictures are the photos with a usable perceptual hash, pairs those that look
+	// alike; both once they were asked for.
 	pictures []*picture
+	pairs    []lookalike
 }
 
 // fileUse is one statement of an event about a file.

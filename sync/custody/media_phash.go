@@ -42,6 +42,13 @@ const maxBucket = 64
 // in k bits agree in at least one of k+1 bands, so only pictures that share a
 // band are compared.
 func (v *view) lookalikes() []lookalike {
+	if v.files.pairs == nil {
+		v.files.pairs = v.findLookalikes()
+	}
+	return v.files.pairs
+}
+
+func (v *view) findLookalikes() []lookalike {
 	limit := int(whole(v.rules.Photo.SameBits))
 	width := max(1, 64/(limit+1))
 	type band struct {
@@ -49,7 +56,7 @@ func (v *view) lookalikes() []lookalike {
 		bits uint64
 	}
 	buckets := map[band][]*picture{}
-	var pairs []lookalike
+	pairs := []lookalike{}
 	for _, p := range v.pictures() {
 		met := map[*picture]bool{}
 		for n := 0; n*width < 64; n++ {

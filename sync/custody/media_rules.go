@@ -55,6 +55,8 @@ var _ = register(spec{
 			"{series} 第 {n} 段就通道 {channel} 载明：{says}；而其自身封存的原始数据计算结果为：{reads}。"),
 		"rows": both("Segment {n} of {series} says that it holds {says}; its own sealed bytes hold {reads}.",
 			"{series} 第 {n} 段载明含 {says}；而其自身封存的原始数据含 {reads}。"),
+		"times": both("Segment {n} of {series} says that its first or last row is of {says}; by its own sealed bytes that row is of {reads}.",
+			"{series} 第 {n} 段载明首行或末行时间为 {says}；而其自身封存的原始数据为 {reads}。"),
 	},
 	cure: both("Find the file with the sealed digest on the device that took it; what arrived instead is to be explained by who sent it.",
 		"在拍摄或采集设备上找出摘要与封存一致的文件；实际到达的内容由发送人说明。"),
@@ -63,6 +65,8 @@ var _ = register(spec{
 			"以封存原始数据计算的数值为准；由采集程序的提供方说明差异原因。"),
 		"rows": both("Use figures worked out from the sealed bytes; have the maker of the capture program explain the difference.",
 			"以封存原始数据计算的数值为准；由采集程序的提供方说明差异原因。"),
+		"times": both("Use the times in the sealed bytes; have the maker of the capture program explain the difference.",
+			"以封存原始数据中的时间为准；由采集程序的提供方说明差异原因。"),
 	},
 	find: findHashMismatches,
 })

@@ -15,7 +15,7 @@ type marks struct {
 	// witnessedFrom and tokenFrom give for each of them the first from there on
 	// that a quorum witnessed, or that a verified token stands over; -1 where none does.
 	witnessedFrom, tokenFrom []int
-	// received lists the entries by index, each with the latest time of receipt up to it.
+	// received lists the entries by index.
 	received []receipt
 }
 
@@ -30,11 +30,6 @@ func newMarks(list []CheckpointTime, acts []*act) *marks {
 		m.received = append(m.received, receipt{a.Index, a.Received})
 	}
 	slices.SortFunc(m.received, func(a, b receipt) int { return cmp.Compare(a.index, b.index) })
-	for i := 1; i < len(m.received); i++ {
-		if m.received[i].at.Before(m.received[i-1].at) {
-			m.received[i].at = m.received[i-1].at
-		}
-	}
 	slices.SortFunc(m.bySize, func(a, b CheckpointTime) int {
 		return cmp.Or(cmp.Compare(a.Size, b.Size), a.Signed.Compare(b.Signed), slices.Compare(a.Note[:], b.Note[:]))
 	})
