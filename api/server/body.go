@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
+	"fieldseal/api/upload"
 	"fieldseal/api/wire"
 
 	"github.com/go-json-experiment/json"
@@ -23,6 +25,7 @@ func readBody(c *fiber.Ctx, most int) ([]byte, error) {
 	}
 	stream := c.Context().RequestBodyStream()
 	if stream == nil {
+		c.Locals(keyBodyRead, true)
 		if body := c.Request().Body(); len(body) <= most {
 			return bytes.Clone(body), nil
 		}
@@ -38,7 +41,20 @@ func readBody(c *fiber.Ctx, most int) ([]byte, error) {
 	case declared >= 0 && n != int64(declared):
 		return nil, fault(wire.CodeBadRequest, "The request body has %d of the %d bytes announced. Nothing was stored; send the request again.", n, declared)
 	}
+	c.Locals(keyBodyRead, true)
 	return buf.Bytes(), nil
+}
+
+// endUnread closes a connection on which a body was not read to its end: bodies
+// are streamed, and what is left of one would be taken for the next request. The
+// upload routes see to that themselves.
+func endUnread(c *fiber.Ctx) {
+	if c.Request().Header.ContentLength() == 0 || strings.HasPrefix(c.Path(), "/v1/media/uploads") {
+		return
+	}
+	if read, _ := c.Locals(keyBodyRead).(bool); !read && c.Context().RequestBodyStream() != nil {
+		upload.EndConnection(c)
+	}
 }
 
 // readJSON reads one JSON object, strictly: no unknown and no duplicate members, nothing behind it.

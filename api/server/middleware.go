@@ -21,6 +21,7 @@ type localKey int
 const (
 	keyRequestID localKey = iota
 	keyIdentity
+	keyBodyRead
 )
 
 func requestID(c *fiber.Ctx) string {
@@ -44,6 +45,7 @@ func (s *Server) observe(c *fiber.Ctx) (err error) {
 		if err != nil { // answered here, so that the log line and the counters have the status
 			err = c.App().ErrorHandler(c, err)
 		}
+		endUnread(c)
 		took := time.Since(start)
 		status := c.Response().StatusCode()
 		route := c.Route().Path

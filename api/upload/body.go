@@ -57,9 +57,9 @@ func (b *body) surplus() bool {
 	return n > 0 || err != io.EOF
 }
 
-// endConnection closes the connection after the answer, lingering so that a
+// EndConnection closes the connection after the answer, lingering so that a
 // client that is still sending gets to read it.
-func endConnection(c *fiber.Ctx) {
+func EndConnection(c *fiber.Ctx) {
 	c.Context().SetConnectionClose()
 	conn := c.Context().Conn()
 	for conn != nil {

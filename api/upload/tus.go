@@ -61,7 +61,7 @@ func (s *service) tus(handler func(*request) error) fiber.Handler {
 		r := &request{Ctx: c, ctx: context.WithoutCancel(c.UserContext()), body: newBody(c), id: c.Params("id")}
 		defer func() {
 			if !r.body.ended {
-				endConnection(c)
+				EndConnection(c)
 			}
 		}()
 		c.Set(hdrResumable, tusVersion)
