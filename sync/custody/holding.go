@@ -80,7 +80,7 @@ func (v *view) onSample(t *thing) []*determination {
 		list = append(list, v.lab.byThing[p.ref]...)
 		queue = append(slices.Clone(queue), v.lab.parts[p.ref]...)
 	}
-	return list
+	return slices.DeleteFunc(list, func(d *determination) bool { return d.sample != t }) // beyond the depth that sampleOf follows
 }
 
 // groupOf is the analyte group of a determination: as the sample's request for

@@ -206,7 +206,9 @@ func (v *view) twin(t *thing) *thing {
 	parent := event.Ref{Kind: "sample", ID: t.sample.Parent}
 	switch t.sample.QC {
 	case "split", "field_duplicate":
-		return v.chains.byRef[parent]
+		if o := v.chains.byRef[parent]; o != nil && o.sample != nil {
+			return o
+		}
 	case "matrix_spike_duplicate":
 		for _, o := range v.chains.things {
 			if o.sample != nil && o.sample.QC == "matrix_spike" && o.sample.Parent == t.sample.Parent {
