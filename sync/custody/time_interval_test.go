@@ -19,8 +19,6 @@ type world struct {
 	truth   map[event.ID]time.Time
 	phones  []*phone
 	ledger  []Entry
-	offers  []*Entry
-	accepts []*Entry
 }
 
 // phone is a device in the field: what it sealed and has not handed in waits.

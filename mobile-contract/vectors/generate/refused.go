@@ -60,10 +60,8 @@ func envelopeForm() *scene {
 func base64Tricks() *scene {
 	s, a, x := victim("refused-base64", "Of bytes there is one base64 text: standard alphabet, padded, no stray bits, no white space. Else one event would have many envelopes that differ in nothing.", 1)
 	// Lengthen the text until its base64 ends in one =, with a letter before it whose low bits are free.
-	p := a.payload(2, a.prev, 0, note("Drum D-01 is leaking."))
 	for text := "Drum D-01 is leaking."; !strings.HasSuffix(b64(x.payload), "=") || strings.HasSuffix(b64(x.payload), "=="); text += "!" {
-		p = a.payload(2, a.prev, 0, note(text))
-		x = a.seal(p)
+		x = a.seal(a.payload(2, a.prev, 0, note(text)))
 	}
 	l, text := x.line(), b64(x.payload)
 	bad := func(shows, replaced string) {
