@@ -13,12 +13,12 @@ import (
 // world simulates devices whose wall clocks lie, drift and jump, and an honest
 // ledger with honest witnesses, by true time.
 type world struct {
-	t       *rapid.T
-	s       *ground
-	now     time.Time
-	truth   map[event.ID]time.Time
-	phones  []*phone
-	ledger  []Entry
+	t      *rapid.T
+	s      *ground
+	now    time.Time
+	truth  map[event.ID]time.Time
+	phones []*phone
+	ledger []Entry
 }
 
 // phone is a device in the field: what it sealed and has not handed in waits.
