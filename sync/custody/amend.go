@@ -68,7 +68,7 @@ func (v *view) mayAmend(m *amendment) *problem {
 	case t == nil:
 		return &problem{"target_unknown", both("the event that it corrects is not among the events of this case", "被更正的事件不在本案事件之中")}
 	case t.Event.Type.AuthorityOnly():
-		return &problem{"authority", both("only the authority can correct what it decided, by a new decision", "管理机构的决定只能由其以新的决定更正")}
+		return &problem{"authority", both("only the authority can correct what it decided, by a new decision", "登记机关的决定只能由其以新的决定更正")}
 	case t.Event.Actor != m.act.Event.Actor && (v.orgOf(t).IsZero() || v.orgOf(t) != v.orgOf(m.act)):
 		return &problem{"foreign", both("it was made by somebody of another organisation than the one whose record it changes", "更正人与原记录人不属于同一单位")}
 	}
@@ -241,7 +241,7 @@ var _ = register(spec{
 	code: "AMENDMENT_NOT_APPLIED", severity: Curable, source: "house rule: a correction is an event that names what it amends and why",
 	title:   both("Correction without effect", "更正未生效"),
 	explain: both("{who} corrected a record on {at} (reason: {reason}), but the correction has no effect: {problem}.", "{who} 于 {at} 更正了一项记录（理由：{reason}），但该更正未生效：{problem}。"),
-	cure:    both("The person who made the record, or somebody of the same organisation, seals a new correction that names the event and repeats the old value exactly.", "由原记录人或同单位人员重新作出更正，指明事件并准确复述原值。"),
+	cure:    both("The person who made the record, or somebody of the same organisation, seals a new correction that names the event and repeats the old value exactly; whoever made this one withdraws it.", "由原记录人或同单位人员重新作出更正，指明事件并准确复述原值；并由本更正的作出者将其撤回。"),
 	find:    findAmendmentNotApplied,
 })
 

@@ -206,8 +206,9 @@ func (v *view) firstHolder(t *thing) party {
 func (v *view) walk(t *thing) {
 	t.periods = []period{{holder: v.firstHolder(t), from: t.began(), shared: t.part != nil}}
 	start := -1 // the causal position at which the current period began
-	for _, h := range v.chains.legs[t.ref] {
-		if h.accept == nil || h.missing[t.ref] {
+	moves := slices.DeleteFunc(slices.Clone(v.chains.legs[t.ref]), func(h *handover) bool { return h.accept == nil || h.missing[t.ref] })
+	for i, h := range moves {
+		if i+1 < len(moves) && h.madeGoodBy(moves[i+1]) {
 			continue
 		}
 		now := &t.periods[len(t.periods)-1]
@@ -222,6 +223,11 @@ func (v *view) walk(t *thing) {
 		t.disposal = a
 		break
 	}
+}
+
+// madeGoodBy reports whether a flawed handover was made anew, whole, between the same two.
+func (h *handover) madeGoodBy(next *handover) bool {
+	return !h.complete() && next.complete() && sameSide(h.terms.From, next.terms.From) && sameSide(h.terms.To, next.terms.To)
 }
 
 // storedBetween reports whether an organisation put a thing into its storage or

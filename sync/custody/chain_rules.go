@@ -291,14 +291,15 @@ func (v *view) afterDisposal(t *thing, d deed) (finding, bool) {
 	return f, true
 }
 
-// judgeReceivers: one offer, accepted by two people.
+// judgeReceivers: one offer, accepted by two people. An acceptance by the giver
+// gives the items to nobody; SELF_HANDOVER says so while it is the only one.
 func (v *view) judgeReceivers(h *handover, report func(finding)) {
 	if h.accept == nil {
 		return
 	}
 	for _, o := range h.others {
 		b, ok := o.Body.(*event.CustodyAccepted)
-		if !ok || v.withdrawn(o) || o.Event.Actor == h.accept.Event.Actor {
+		if !ok || v.withdrawn(o) || o.Event.Actor == h.accept.Event.Actor || h.offer != nil && o.Event.Actor == h.offer.Event.Actor {
 			continue
 		}
 		f := finding{variant: "two_receivers", item: h.ref(), also: h.items(), acts: []*act{h.offer, h.accept, o}, args: v.facts(h)}

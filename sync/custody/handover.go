@@ -136,7 +136,8 @@ func (v *view) readHandovers() {
 	v.chains.handovers = live
 }
 
-// takeAcceptance adds an acceptance. The first that names the offer counts, before any other.
+// takeAcceptance adds an acceptance. Of several the one counts that names the
+// offer and was sealed by the receiver whom the terms name; the first of equals.
 func (h *handover) takeAcceptance(v *view, a *act, b *event.CustodyAccepted) {
 	if v.withdrawn(a) {
 		h.others = append(h.others, a)
@@ -147,19 +148,28 @@ func (h *handover) takeAcceptance(v *view, a *act, b *event.CustodyAccepted) {
 		corrected.Terms, corrected.Digest, corrected.Offer, corrected.Handover = b.Terms, b.Digest, b.Offer, b.Handover
 		b = &corrected
 	}
-	names := h.offer != nil && b.Offer == h.offer.ID
-	switch {
-	case h.accept == nil:
-	case names && h.accepted.Offer != h.offer.ID:
+	if h.accept != nil {
+		if v.worth(h, a, b) <= v.worth(h, h.accept, h.accepted) {
+			h.others = append(h.others, a)
+			return
+		}
 		h.others = append(h.others, h.accept)
-	default:
-		h.others = append(h.others, a)
-		return
 	}
 	h.accept, h.accepted = a, b
 	if h.offer == nil {
 		h.terms = v.termsOf(b.Terms)
 	}
+}
+
+// worth ranks the acceptances of one handover.
+func (v *view) worth(h *handover, a *act, b *event.CustodyAccepted) (n int) {
+	if h.offer != nil && b.Offer == h.offer.ID {
+		n += 2
+	}
+	if v.signs(a, h.terms.To) {
+		n++
+	}
+	return n
 }
 
 // withdrawn reports whether a half was voided while it still bound nobody else:
@@ -169,14 +179,17 @@ func (v *view) withdrawn(a *act) bool {
 	return a.voided != nil && !v.relied[a.ID]
 }
 
-// readReliance notes which halves the other side has sealed something on.
+// readReliance notes which halves the other side has sealed something on. Both
+// sides together can undo a handover, from its last half to its first.
 func (v *view) readReliance() {
 	v.relied = map[event.ID]bool{}
-	for _, b := range eachOriginal[*event.CustodyAccepted](v) {
-		v.relied[b.Offer] = true
-	}
-	for _, b := range eachOriginal[*event.CustodyConcluded](v) {
+	for _, b := range each[*event.CustodyConcluded](v) {
 		v.relied[b.Acceptance] = true
+	}
+	for a, b := range eachOriginal[*event.CustodyAccepted](v) {
+		if !v.withdrawn(a) {
+			v.relied[b.Offer] = true
+		}
 	}
 }
 

@@ -132,7 +132,7 @@ var _ = register(spec{
 	code: "RECEIVE_BEFORE_RELINQUISH", severity: Curable, source: "house rule, tolerance custody.clock_tolerance of the rule pack",
 	title:   both("Received before it was relinquished", "接收早于移交"),
 	explain: both("{to} states to have received {items} at {received}, {early} before {from} states to have relinquished them ({relinquished}); clocks may differ by {tolerance} at most.", "{to} 称于 {received} 接收 {items}，比 {from} 所称的移交时间（{relinquished}）早 {early}；时钟允许相差不超过 {tolerance}。"),
-	cure:    both("Both sides correct the wrong time by an amendment that says how the right one is known, such as the clock offsets observed at a synchronisation.", "由双方以更正记录订正错误的时间，并说明正确时间的依据（如同步时测得的时钟偏差）。"),
+	cure:    both("Both sides seal a statement of which clock was wrong and by how much, such as the offset observed at a synchronisation, and a supervisor waives the defect on that ground.", "由双方签封说明哪一时钟有误及偏差（如同步时测得的偏差），并由主管人员据此豁免。"),
 	find:    findReceiveBeforeRelinquish,
 })
 
@@ -175,13 +175,23 @@ func findCountMismatch(v *view, report func(finding)) {
 			}
 			continue
 		}
+		missing := v.unaccounted(h)
 		expected := listed - int64(len(h.accepted.Missing)) + int64(len(h.accepted.Unexpected))
-		if h.terms.Count == listed && h.accepted.Count == expected && len(h.accepted.Missing) == 0 {
+		if h.terms.Count == listed && h.accepted.Count == expected && len(missing) == 0 {
 			continue
 		}
-		f.args["taken"], f.args["missing"] = count(h.accepted.Count), v.labels(h.accepted.Missing)
+		f.args["taken"], f.args["missing"] = count(h.accepted.Count), v.labels(missing)
 		report(f)
 	}
+}
+
+// unaccounted lists what was reported missing in a handover and was not received in a later one.
+func (v *view) unaccounted(h *handover) []event.Ref {
+	return slices.DeleteFunc(slices.Clone(h.accepted.Missing), func(ref event.Ref) bool {
+		return slices.ContainsFunc(v.chains.legs[ref], func(o *handover) bool {
+			return o.complete() && !o.missing[ref] && o.moved().pos > h.moved().pos
+		})
+	})
 }
 
 var _ = register(spec{

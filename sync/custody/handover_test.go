@@ -106,6 +106,7 @@ func TestHandoverRules(t *testing.T) {
 			close: plot{accept: func(_ *scene, a *event.CustodyAccepted) {
 				a.Count, a.Unexpected = 3, []event.Unexpected{{Label: "ice pack", Explanation: "the laboratory's own"}}
 			}}},
+		{name: "missing, and found later", code: "COUNT_MISMATCH", words: []string{"reported missing: TB-001"}, broken: lost(false), close: lost(true)},
 		{name: "counted wrong on giving", code: "COUNT_MISMATCH", variant: "giving", words: []string{"3 were counted"},
 			broken: beforeHandover(func(sc *scene) {
 				t := sc.draw("zhang", "wang", "2026-03-02T14:00:00+08:00", hands(sc.sample, sc.blank)...)
@@ -148,4 +149,75 @@ func TestCorrectedReceiptKeepsItsTerms(t *testing.T) {
 	}
 	wrong := plot{accept: func(_ *scene, a *event.CustodyAccepted) { a.Count = 3 }, before: ahead("end", count)}
 	play(t, wrong).wantNone("COUNT_MISMATCH", "SIGN_DIGEST_MISMATCH", "EDIT_AFTER_SIGN")
+}
+
+// TestHandoverCures: what the texts say would cure a flaw does so, and does no harm elsewhere.
+func TestHandoverCures(t *testing.T) {
+	fresh := []Code{"CUSTODY_OVERLAP", "CUSTODY_GAP", "RECEIVER_NEQ_NEXT_RELINQUISHER", "EDIT_AFTER_SIGN", "SEAL_NUMBER_CHANGED", "SEAL_MISSING"}
+	mismatch := func(again bool) *scene {
+		return play(t, beforeHandover(func(sc *scene) {
+			d := sc.draw("zhang", "wang", "2026-03-02T14:00:00+08:00", hands(sc.sample, sc.blank)...)
+			offer := sc.offer("zhang", d)
+			other := *d
+			other.Purpose = "storage"
+			sc.do("wang", "2026-03-02T14:04:00+08:00", sc.acceptance(&other, offer, "2026-03-02T14:04:00+08:00"))
+			if again {
+				sc.give("zhang", "wang", "2026-03-02T14:30:00+08:00", "2026-03-02T14:32:00+08:00", hands(sc.sample, sc.blank))
+			}
+		}))
+	}
+	mismatch(false).wantOne("SIGN_DIGEST_MISMATCH")
+	sc := mismatch(true)
+	sc.wantNone(fresh...)
+	for _, it := range sc.judge().Items {
+		if it.Kind == Physical && (!it.Holder.Confirmed || it.Holder.Name != "wang") {
+			t.Errorf("%s after the new handover: %+v", it.Label, it.Holder)
+		}
+	}
+
+	self := play(t, beforeHandover(func(sc *scene) {
+		d := sc.draw("zhang", "wang", "2026-03-02T14:00:00+08:00", hands(sc.sample, sc.blank)...)
+		offer := sc.offer("zhang", d)
+		sc.do("zhang", "2026-03-02T14:04:00+08:00", sc.acceptance(d, offer, "2026-03-02T14:04:00+08:00"))
+		sc.do("wang", "2026-03-02T14:08:00+08:00", sc.acceptance(d, offer, "2026-03-02T14:08:00+08:00"))
+	}))
+	self.wantNone(append(fresh, "SELF_HANDOVER", "HANDOVER_ONE_SIDED")...)
+
+	stray := play(t, beforeHandover(func(sc *scene) {
+		d := sc.draw("zhang", "wang", "2026-03-02T14:00:00+08:00", hands(sc.sample, sc.blank)...)
+		offer := sc.offer("zhang", d)
+		wrong := sc.do("chen", "2026-03-02T14:04:00+08:00", sc.acceptance(d, offer, "2026-03-02T14:04:00+08:00"))
+		sc.do("wang", "2026-03-02T14:08:00+08:00", sc.acceptance(d, offer, "2026-03-02T14:08:00+08:00"))
+		sc.last = wrong
+	}))
+	stray.wantOne("CUSTODY_OVERLAP", "Chen")
+	stray.void("chen", "2026-03-02T15:00:00+08:00", stray.last)
+	stray.wantNone(append(fresh, "HANDOVER_ONE_SIDED")...)
+}
+
+// TestBothSidesUndo: a handover is undone from its last half to its first, and by
+// one side alone not at all.
+func TestBothSidesUndo(t *testing.T) {
+	sc := play(t, plot{until: "accession"})
+	state := func() string {
+		if h := sc.judge().Handovers; len(h) > 0 {
+			return h[0].State
+		}
+		return "none"
+	}
+	sc.in.Now = ts("2026-03-02T20:00:00+08:00").Time()
+	sc.void("wang", "2026-03-02T16:00:00+08:00", sc.hand.accept)
+	if state() != "complete" {
+		t.Errorf("after the receiver alone withdrew: %s", state())
+	}
+	sc.wantOne("EDIT_AFTER_SIGN", "Wang withdrew the acceptance")
+	sc.void("zhang", "2026-03-02T16:01:00+08:00", sc.hand.conclude)
+	if state() != "offered" {
+		t.Errorf("after the conclusion was withdrawn too: %s", state())
+	}
+	sc.void("zhang", "2026-03-02T16:02:00+08:00", sc.hand.offer)
+	if state() != "none" {
+		t.Errorf("after the offer was withdrawn too: %s", state())
+	}
+	sc.wantNone("EDIT_AFTER_SIGN")
 }

@@ -284,7 +284,7 @@ var _ = register(spec{
 	code: "HOLD_TIME_UNCOMPUTABLE", severity: Curable, source: "holding times of the rule pack (derived from 40 CFR 136, Table II)",
 	title:   both("Holding time cannot be worked out", "保存期限无法核算"),
 	explain: both("{label}, {group}: report {report} gives no time of {stage} for {analyte}, so the limit of {limit} ({source}) cannot be checked.", "{label}，{group}：报告 {report} 未给出 {analyte} 的{stage}时间，无法核对 {limit} 的期限（{source}）。"),
-	cure:    both("The laboratory amends the report with the time from its bench sheet.", "由实验室依据原始记录更正报告，补充时间。"),
+	cure:    both("The laboratory amends the report with the time from its bench sheet, and it is signed again.", "由实验室依据原始记录更正报告补充时间，并重新签署。"),
 	variants: map[string]Text{
 		"day_only":       both("{label}, {group}: report {report} gives only the day of {stage} of {analyte}, {done}, and the deadline {due} ({limit}; {source}) falls on it.", "{label}，{group}：报告 {report} 仅给出 {analyte} 的{stage}日期 {done}，而期限 {due}（{limit}；{source}）正在当日。"),
 		"no_preparation": both("{label}, {group}: report {report} does not say when the sample was extracted or digested for {analyte}, so the limit for {stage} ({limit}; {source}) cannot be checked.", "{label}，{group}：报告 {report} 未说明 {analyte} 的提取或消解时间，无法核对{stage}期限（{limit}；{source}）。"),

@@ -127,7 +127,7 @@ var _ = register(spec{
 	code: "WRONG_CONTAINER_OR_PRESERVATIVE", severity: Curable, source: "preservation table of the rule pack (40 CFR 136, Table II)",
 	title:   both("Wrong container or preservative", "容器或保存剂不当"),
 	explain: both("{label} is not kept as its analyses need: {problems}.", "{label} 的保存方式不符合所测项目要求：{problems}。"),
-	cure:    both("A wrong entry is amended with a photo of the label or the bottle lot; a sample that really is in the wrong bottle is taken again, or the laboratory states in the report how it bears on the result.", "记录有误的，附标签或批次照片更正；确用错容器或保存剂的应重新采样，或由实验室在报告中说明影响。"),
+	cure:    both("A wrong entry is amended with a photo of the label or the bottle lot, and those who signed the record sign the correction; a sample that really is in the wrong bottle is taken again, or the laboratory states in the report how it bears on the result.", "记录有误的，附标签或批次照片更正，并由原签字人对更正签字；确用错容器或保存剂的应重新采样，或由实验室在报告中说明影响。"),
 	find:    findPreservation,
 })
 
@@ -218,7 +218,7 @@ var _ = register(spec{
 	code: "ANALYSIS_BEFORE_RECEIPT", severity: Fatal, source: "house rule: nothing is analysed before it is received; EDD rule ANADATE ≥ RECDATE",
 	title:   both("Analysed before receipt", "分析早于收样"),
 	explain: both("{label}: report {report} gives {done} as the time of {stage} for {analyte}, but {lab} received the sample only at {received}.", "{label}：报告 {report} 载明 {analyte} 的{stage}时间为 {done}，但 {lab} 于 {received} 才收到样品。"),
-	cure:    both("The laboratory amends the wrong time with its bench sheet or instrument log; if the times stand, the result belongs to another sample.", "由实验室依据原始记录或仪器日志更正错误时间；若时间属实，则该结果并非本样品所有。"),
+	cure:    both("The laboratory amends the wrong time with its bench sheet or instrument log and the report is signed again; if the times stand, the result belongs to another sample.", "由实验室依据原始记录或仪器日志更正错误时间并重新签署报告；若时间属实，则该结果并非本样品所有。"),
 	variants: map[string]Text{
 		"subsample":  both("{label}: sub-sample {part} was taken at {done}, but {lab} received the sample only at {received}.", "{label}：子样 {part} 于 {done} 取得，但 {lab} 于 {received} 才收到样品。"),
 		"no_receipt": both("{label}: report {report} of {lab} has results on it, but {lab} never checked it in.", "{label}：{lab} 的报告 {report} 载有其结果，但 {lab} 没有收样登记。"),

@@ -35,7 +35,7 @@ var _ = register(spec{
 	code: "LAB_NOT_ACCREDITED", severity: Fatal, source: "house rule: results for the court come from a laboratory accredited on the day of analysis",
 	title:   both("Laboratory not accredited", "实验室无有效资质"),
 	explain: both("Report {report}: no accreditation of {lab} is on record, neither with the authority nor in the report.", "报告 {report}：未见 {lab} 的资质记录，登记信息与报告中均无。"),
-	cure:    both("The authority registers the laboratory's accreditation with number and validity, if it had one on the day of analysis ({day}); else an accredited laboratory analyses what is left.", "如分析当日（{day}）确有资质，由管理机构登记其证书编号与有效期；否则由有资质的实验室对余样重新分析。"),
+	cure:    both("The authority registers the laboratory's accreditation with number and validity, if it had one on the day of analysis ({day}); else an accredited laboratory analyses what is left.", "如分析当日（{day}）确有资质，由登记机关登记其证书编号与有效期；否则由有资质的实验室对余样重新分析。"),
 	variants: map[string]Text{
 		"lapsed":    both("Report {report}: accreditation {number} of {lab} was valid until {until}; the analysis was done on {day}.", "报告 {report}：{lab} 的资质 {number} 有效期至 {until}，而分析日期为 {day}。"),
 		"not_yet":   both("Report {report}: accreditation {number} of {lab} was valid only from {from}; the analysis was done on {day}.", "报告 {report}：{lab} 的资质 {number} 自 {from} 起生效，而分析日期为 {day}。"),
@@ -43,7 +43,7 @@ var _ = register(spec{
 		"not_a_lab": both("Report {report} was issued by {lab}, which the authority has not registered as a laboratory.", "报告 {report} 由 {lab} 出具，而其未登记为实验室。"),
 	},
 	cures: map[string]Text{
-		"differs": both("The laboratory amends the report with the right number, or the authority registers the newer accreditation.", "由实验室更正报告中的编号，或由管理机构登记新的资质。"),
+		"differs": both("The laboratory amends the report with the right number, or the authority registers the newer accreditation.", "由实验室更正报告中的编号，或由登记机关登记新的资质。"),
 	},
 	find: findNotAccredited,
 })
@@ -87,7 +87,7 @@ var _ = register(spec{
 	code: "METHOD_OUT_OF_SCOPE", severity: Fatal, source: "house rule: the method is within the laboratory's accredited scope",
 	title:   both("Method outside the accredited scope", "方法超出资质范围"),
 	explain: both("Report {report}: accreditation {number} of {lab} does not cover {methods}, used for {analytes}.", "报告 {report}：{lab} 的资质 {number} 不包含 {methods}（用于 {analytes}）。"),
-	cure:    both("The authority registers the newer scope, if it covered the method on the day of analysis; the laboratory amends a misprinted method number; else an accredited laboratory repeats the analysis.", "如分析当日的资质范围确含该方法，由管理机构登记；方法编号误印的由实验室更正；否则由有资质的实验室重测。"),
+	cure:    both("The authority registers the newer scope, if it covered the method on the day of analysis; the laboratory amends a misprinted method number; else an accredited laboratory repeats the analysis.", "如分析当日的资质范围确含该方法，由登记机关登记；方法编号误印的由实验室更正；否则由有资质的实验室重测。"),
 	find:    findOutOfScope,
 })
 
@@ -130,7 +130,7 @@ var _ = register(spec{
 		"parts":         both("The laboratory's device is synchronised, or the missing part is imported.", "同步实验室设备，或导入缺失部分。"),
 		"other_content": both("The signer checks the report as it is here and signs it anew.", "由签署人核对在案报告后重新签署。"),
 		"same_person":   both("Another authorised person of the laboratory signs in one of the roles.", "由实验室另一名授权人员签署其中一个角色。"),
-		"outsider":      both("An authorised person of the laboratory signs, or the authority registers the signer with the laboratory.", "由实验室授权人员签署，或由管理机构登记该签署人所属实验室。"),
+		"outsider":      both("An authorised person of the laboratory signs, or the authority registers the signer with the laboratory.", "由实验室授权人员签署，或由登记机关登记该签署人所属实验室。"),
 	},
 	find: findSignersIncomplete,
 })
@@ -219,7 +219,7 @@ var _ = register(spec{
 	code: "CAS_CHECKDIGIT_BAD", severity: Warning, source: "CAS registry numbers: the last digit is a check digit",
 	title:   both("CAS number not valid", "CAS 号校验不符"),
 	explain: both("Report {report}: these CAS numbers have a wrong check digit or are none: {numbers}.", "报告 {report}：以下 CAS 号校验位错误或并非 CAS 号：{numbers}。"),
-	cure:    both("The laboratory amends the number or confirms the substance by name.", "由实验室更正编号，或以名称确认该物质。"),
+	cure:    both("The laboratory amends the number, or confirms the substance by name, and the report is signed again.", "由实验室更正编号或以名称确认该物质，并重新签署报告。"),
 	find:    findBadCAS,
 })
 
@@ -241,7 +241,7 @@ var _ = register(spec{
 	code: "RESULT_LT_MDL_NOT_QUALIFIED", severity: Curable, source: "lab.not_detected of the rule pack",
 	title:   both("Figure below the detection limit without a qualifier", "低于检出限的数值未加注"),
 	explain: both("Report {report} gives figures below the method detection limit as if they had been measured: {results}.", "报告 {report} 将低于方法检出限的数值直接作为结果：{results}。"),
-	cure:    both("The laboratory amends the results with the qualifier for \"not detected\" (such as U) or gives them as less than the limit.", "由实验室对结果加注“未检出”标识（如 U），或以“小于检出限”表示。"),
+	cure:    both("The laboratory amends the results with the qualifier for \"not detected\" (such as U) or gives them as less than the limit, and the report is signed again.", "由实验室对结果加注“未检出”标识（如 U）或以“小于检出限”表示，并重新签署报告。"),
 	find:    findUnqualified,
 })
 

@@ -12,7 +12,7 @@ var _ = register(spec{
 	code: "UNIT_OR_BASIS_MISMATCH", severity: Fatal, source: "units of the rule pack",
 	title:   both("Unit or basis does not fit", "单位或计量基准不符"),
 	explain: both("Report {report}: these results have a unit that {matrix} is not measured in: {results}.", "报告 {report}：以下结果的单位不适用于 {matrix}：{results}。"),
-	cure:    both("The laboratory amends the unit with its raw data; a figure in a wrong unit can be wrong by a factor of a thousand.", "由实验室依据原始数据更正单位；单位错误可致数值相差千倍。"),
+	cure:    both("The laboratory amends the unit with its raw data and the report is signed again; a figure in a wrong unit can be wrong by a factor of a thousand.", "由实验室依据原始数据更正单位并重新签署报告；单位错误可致数值相差千倍。"),
 	variants: map[string]Text{
 		"basis":     both("Report {report}: results on {matrix} have to say whether they are on wet or dry weight; these do not: {results}.", "报告 {report}：{matrix} 的结果须注明湿重或干重；以下未注明：{results}。"),
 		"respelled": both("Report {report}: the unit was changed on import into one that is not the same: {results}.", "报告 {report}：导入时单位被改成了不等同的单位：{results}。"),
