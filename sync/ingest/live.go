@@ -110,3 +110,6 @@ func (e *Engine) Stats() Stats {
 	return Stats{Groups: c.groups.Load(), Failed: c.failed.Load(), Accepted: c.accepted.Load(), Duplicates: c.duplicates.Load(),
 		Quarantined: c.quarantined.Load(), Writing: time.Duration(c.nanos.Load())}
 }
+
+// Waiting is how many requests wait for the writer.
+func (e *Engine) Waiting() int { return len(e.queue) }

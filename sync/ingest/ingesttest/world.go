@@ -32,6 +32,7 @@ type World struct {
 	Authority *seal.PrivateKey
 	Org       event.UUID
 	count     int
+	change    func(*ingest.Config)
 }
 
 // Keys makes the two keys of a server.
@@ -51,13 +52,24 @@ func Keys(t testing.TB) (*ledger.Key, *seal.PrivateKey) {
 // New makes a world on SQLite in a temporary folder, with one organisation.
 func New(t testing.TB) *World {
 	t.Helper()
-	return On(t, store.Config{Driver: store.SQLite, Path: filepath.Join(t.TempDir(), "fieldseal.db")})
+	return OnWith(t, func(*ingest.Config) {})
+}
+
+// OnWith is New with a change to the engine's configuration.
+func OnWith(t testing.TB, change func(*ingest.Config)) *World {
+	t.Helper()
+	return begin(t, store.Config{Driver: store.SQLite, Path: filepath.Join(t.TempDir(), "fieldseal.db")}, change)
 }
 
 // On makes a world on a given database, which is empty.
 func On(t testing.TB, c store.Config) *World {
 	t.Helper()
-	w := &World{T: t}
+	return begin(t, c, func(*ingest.Config) {})
+}
+
+func begin(t testing.TB, c store.Config, change func(*ingest.Config)) *World {
+	t.Helper()
+	w := &World{T: t, change: change}
 	w.LogKey, w.Authority = Keys(t)
 	var err error
 	if w.Guard, err = guard.Open(context.Background(), filepath.Join(t.TempDir(), "guard.db")); err != nil {
@@ -75,7 +87,11 @@ func On(t testing.TB, c store.Config) *World {
 
 // Config is the engine's configuration.
 func (w *World) Config() ingest.Config {
-	return ingest.Config{Store: w.Store, LogKey: w.LogKey, AuthorityKey: w.Authority, Guard: w.Guard, Name: "Test authority"}
+	c := ingest.Config{Store: w.Store, LogKey: w.LogKey, AuthorityKey: w.Authority, Guard: w.Guard, Name: "Test authority"}
+	if w.change != nil {
+		w.change(&c)
+	}
+	return c
 }
 
 // Open opens one more engine on the world's store.

@@ -76,7 +76,11 @@ func do[T any](f *Faults, text string, run func() (T, error)) (T, error) {
 	case Lost:
 		return zero, ErrInjected
 	case Applied:
-		if _, err := run(); err != nil {
+		done, err := run()
+		if rows, ok := any(done).(driver.Rows); ok && err == nil {
+			err = rows.Close()
+		}
+		if err != nil {
 			return zero, err
 		}
 		return zero, ErrInjected
