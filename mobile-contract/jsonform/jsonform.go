@@ -38,8 +38,14 @@ type Generator struct {
 // Structure is the schema of a struct.
 func (g *Generator) Structure(t reflect.Type) Object {
 	props, required := Object{}, []string{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous || !f.IsExported() {
+			continue // what an embedded struct has, the outer one has
+		}
+		owner := t.Name()
+		if len(f.Index) > 1 {
+			owner = t.FieldByIndex(f.Index[:len(f.Index)-1]).Type.Name()
+		}
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		p := g.Schema(f.Type)
 		if !strings.Contains(opts, "omit") {
@@ -48,7 +54,7 @@ func (g *Generator) Structure(t reflect.Type) Object {
 				p["minLength"] = 1 // what is required and a text is never empty
 			}
 		}
-		if d := g.Docs[t.Name()+"."+f.Name]; d != "" {
+		if d := g.Docs[owner+"."+f.Name]; d != "" {
 			p["description"] = d
 		}
 		props[name] = p

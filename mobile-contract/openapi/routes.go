@@ -90,21 +90,26 @@ func operation() []Route {
 	}
 }
 
+// signIn are the errors of every way to sign in, and more.
+func signIn(more ...wire.ErrorCode) []wire.ErrorCode {
+	return append([]wire.ErrorCode{wire.CodeBadRequest, wire.CodeUnauthenticated, wire.CodeTooLarge, wire.CodeMediaType, wire.CodeRateLimited}, more...)
+}
+
 func access() []Route {
 	return []Route{
 		{Method: "POST", Path: "/v1/auth/login", Summary: "Sign a person in by password", Request: body[wire.Login](), Answers: ok[wire.Tokens]("tokens"),
-			Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeUnauthenticated, wire.CodeRateLimited}},
+			Errors: signIn()},
 		{Method: "POST", Path: "/v1/auth/refresh", Summary: "Spend a refresh token for new tokens", Request: body[wire.Refresh](), Answers: ok[wire.Tokens]("tokens; the refresh token sent is spent"),
-			Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeUnauthenticated, wire.CodeReuse}},
+			Errors: signIn(wire.CodeReuse)},
 		{Method: "POST", Path: "/v1/auth/logout", Summary: "End a session, or all of a person's", Request: body[wire.Refresh](), Answers: []Answer{{Status: 204, Description: "ended"}},
-			Errors: []wire.ErrorCode{wire.CodeBadRequest}},
+			Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeTooLarge, wire.CodeMediaType}},
 		{Method: "POST", Path: "/v1/auth/challenge", Summary: "Ask for a nonce to sign a device in", Answers: ok[wire.Challenge]("a nonce, good for one use"),
 			Errors: []wire.ErrorCode{wire.CodeRateLimited}},
 		{Method: "POST", Path: "/v1/auth/device", Summary: "Sign a device in by its sealed statement", Request: body[wire.DeviceLogin](), Answers: ok[wire.Tokens]("tokens; scope deposit where the device was revoked"),
-			Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeUnauthenticated, wire.CodeGone}},
+			Errors: signIn(wire.CodeGone)},
 		{Method: "POST", Path: "/v1/enrol", Summary: "Enrol a device with a one-time code", Description: "The device makes its key, proves that it holds it, and gets its enrolment as a ledgered event. The same request with the same key may be repeated.",
-			Request: body[wire.Enrol](), Answers: ok[wire.Enrolled]("enrolled"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeUnauthenticated, wire.CodeGone, wire.CodeConflict}},
-		{Method: "GET", Path: "/v1/me", Access: Bearer, Summary: "Who the token speaks for", Answers: ok[wire.Me]("the person, and the device if one signed in")},
+			Request: body[wire.Enrol](), Answers: ok[wire.Enrolled]("enrolled"), Errors: signIn(wire.CodeGone, wire.CodeConflict)},
+		{Method: "GET", Path: "/v1/me", Access: Deposit, Summary: "Who the token speaks for", Answers: ok[wire.Me]("the person, and the device if one signed in")},
 	}
 }
 
@@ -131,24 +136,40 @@ func log() []Route {
 			Answers: ok[wire.InclusionProof]("audit path"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
 		{Method: "GET", Path: "/v1/log/proof/consistency", Summary: "Prove that a later log extends an earlier one", Params: []Param{number("from", "the earlier size", true), number("to", "the later size; absent for the newest", false)},
 			Answers: ok[wire.ConsistencyProof]("proof"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
-		{Method: "POST", Path: "/v1/log/proofs", Summary: "Many inclusion proofs at once", Request: body[wire.ProofsAsked](), Answers: ok[wire.Proofs]("proofs against one checkpoint"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
+		{Method: "POST", Path: "/v1/log/proofs", Summary: "Many inclusion proofs at once", Request: body[wire.ProofsAsked](), Answers: ok[wire.Proofs]("proofs against one checkpoint"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound, wire.CodeTooLarge, wire.CodeMediaType}},
 	}
 }
 
+// The refusals of tus that have a status of their own.
+var (
+	version  = Answer{Status: 412, Type: body[wire.Error](), Description: "BAD_REQUEST: Tus-Resumable is not 1.0.0"}
+	checksum = Answer{Status: 460, Type: body[wire.Error](), Description: "BAD_REQUEST: the chunk is not the one that Upload-Checksum is of; nothing of it was kept"}
+	outside  = Answer{Status: 416, Type: body[wire.Error](), Description: "BAD_REQUEST: the range lies outside the file"}
+)
+
+// chunked are the errors of requests that carry bytes of an upload.
+var chunked = []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound, wire.CodeConflict, wire.CodeGone, wire.CodeTooLarge, wire.CodeMediaType, wire.CodeDigest, wire.CodeUnavailable, wire.CodeNoSpace}
+
 func media() []Route {
 	tus := "tus 1.0.0 with creation, creation-with-upload, checksum and termination."
+	can := []Answer{{Status: 204, Description: "tus headers"}}
 	return []Route{
-		{Method: "OPTIONS", Path: "/v1/media/uploads", Access: Deposit, Summary: "What the upload server can", Description: tus, Answers: []Answer{{Status: 204, Description: "tus headers"}}},
+		{Method: "OPTIONS", Path: "/v1/media/uploads", Summary: "What the upload server can", Description: tus, Answers: can},
+		{Method: "OPTIONS", Path: "/v1/media/uploads/{id}", Summary: "What the upload server can", Description: tus, Answers: can},
 		{Method: "POST", Path: "/v1/media/uploads", Access: Deposit, Summary: "Begin a resumable upload", Description: tus + " Upload-Metadata must carry sha256. Where the file is held already, the answer says so (Fieldseal-Media: held) and nothing needs sending.",
 			Params:  []Param{{Name: "Upload-Length", In: "header", Type: "integer", Description: "size of the file", Required: true}, {Name: "Upload-Metadata", In: "header", Type: "string", Description: "sha256 and type, base64 values", Required: true}},
-			Answers: []Answer{{Status: 201, Description: "Location names the upload"}}, Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeTooLarge}},
-		{Method: "HEAD", Path: "/v1/media/uploads/{id}", Access: Deposit, Summary: "How much of an upload is safe", Answers: []Answer{{Status: 200, Description: "Upload-Offset"}}},
+			Answers: []Answer{{Status: 201, Description: "Location names the upload"}, version, checksum}, Errors: chunked},
+		{Method: "POST", Path: "/v1/media/uploads/{id}", Access: Deposit, Summary: "Another method by X-HTTP-Method-Override", Description: "For clients that cannot send PATCH, HEAD or DELETE: the header names the method, the answer is that method's.",
+			Params:  []Param{{Name: "X-HTTP-Method-Override", In: "header", Type: "string", Description: "PATCH, HEAD or DELETE", Required: true}},
+			Answers: []Answer{{Status: 200, Description: "as HEAD"}, {Status: 204, Description: "as PATCH or DELETE"}, version, checksum}, Errors: append([]wire.ErrorCode{wire.CodeMethod}, chunked...)},
+		{Method: "HEAD", Path: "/v1/media/uploads/{id}", Access: Deposit, Summary: "How much of an upload is safe", Answers: []Answer{{Status: 200, Description: "Upload-Offset"}, version},
+			Errors: []wire.ErrorCode{wire.CodeNotFound, wire.CodeConflict, wire.CodeGone, wire.CodeDigest, wire.CodeUnavailable, wire.CodeNoSpace}},
 		{Method: "PATCH", Path: "/v1/media/uploads/{id}", Access: Deposit, Summary: "Send bytes of an upload", RequestMediaType: "application/offset+octet-stream",
-			Answers: []Answer{{Status: 204, Description: "these bytes are on stable storage"}}, Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound, wire.CodeConflict, wire.CodeDigest, wire.CodeNoSpace}},
-		{Method: "DELETE", Path: "/v1/media/uploads/{id}", Access: Deposit, Summary: "Give up an unfinished upload", Answers: []Answer{{Status: 204, Description: "given up"}}, Errors: []wire.ErrorCode{wire.CodeNotFound}},
-		{Method: "GET", Path: "/v1/media/{sha256}", Access: Bearer, Summary: "A file's original bytes", Answers: []Answer{other(200, "application/octet-stream", "the bytes; ranges are served"), other(206, "application/octet-stream", "a range")}, Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
+			Answers: []Answer{{Status: 204, Description: "these bytes are on stable storage"}, version, checksum}, Errors: chunked},
+		{Method: "DELETE", Path: "/v1/media/uploads/{id}", Access: Deposit, Summary: "Give up an unfinished upload", Answers: []Answer{{Status: 204, Description: "given up"}, version}, Errors: []wire.ErrorCode{wire.CodeNotFound, wire.CodeConflict, wire.CodeUnavailable}},
+		{Method: "GET", Path: "/v1/media/{sha256}", Access: Bearer, Summary: "A file's original bytes", Answers: []Answer{other(200, "application/octet-stream", "the bytes; ranges are served"), other(206, "application/octet-stream", "a range"), {Status: 304, Description: "If-None-Match names the file"}, outside}, Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
 		{Method: "GET", Path: "/v1/media/{sha256}/state", Access: Bearer, Summary: "Whether a file has arrived", Answers: ok[wire.MediaState]("its state"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
-		{Method: "GET", Path: "/v1/media/{sha256}/thumbnail", Access: Bearer, Summary: "A small oriented picture", Description: "A derivative for looking at, never evidence.", Answers: []Answer{other(200, "image/jpeg", "at most 512 px"), {Status: 202, Description: "being made; ask again"}}, Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound, wire.CodeMediaType}},
+		{Method: "GET", Path: "/v1/media/{sha256}/thumbnail", Access: Bearer, Summary: "A small oriented picture", Description: "A derivative for looking at, never evidence.", Answers: []Answer{other(200, "image/jpeg", "at most 512 px"), {Status: 202, Description: "being made; ask again"}, {Status: 304, Description: "If-None-Match names the picture"}}, Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound, wire.CodeMediaType}},
 	}
 }
 

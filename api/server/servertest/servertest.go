@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"testing"
@@ -28,19 +29,41 @@ type Server struct {
 	*ingesttest.World
 	URL   string
 	Blobs *blob.Files
-	book  *access.Book
-	stop  func()
+	// Book keeps the passwords, codes and sessions, Minter makes the access tokens,
+	// HTTP is what answers.
+	Book    *access.Book
+	Minter  *access.Minter
+	HTTP    *server.Server
+	options Options
+	stop    func()
+}
+
+// Options change what a server is started with; the zero value is the usual one.
+type Options struct {
+	// Log is what the server logs to; nothing where nil.
+	Log *slog.Logger
+	// Guarded stands for the check of the checkpoint guard; it passes where nil.
+	Guarded func(context.Context) error
 }
 
 // Start runs a server with one organisation until the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{World: ingesttest.New(t)}
+	return StartWith(t, Options{})
+}
+
+// StartWith is Start with options.
+func StartWith(t testing.TB, o Options) *Server {
+	t.Helper()
+	if o.Guarded == nil {
+		o.Guarded = func(context.Context) error { return nil }
+	}
+	s := &Server{World: ingesttest.New(t), options: o}
 	hasher, err := access.NewHasher()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.book = &access.Book{Store: s.Store, Hasher: hasher}
+	s.Book = &access.Book{Store: s.Store, Hasher: hasher}
 	if s.Blobs, err = blob.OpenFiles(blob.FilesConfig{Dir: filepath.Join(t.TempDir(), "media")}); err != nil {
 		t.Fatal(err)
 	}
@@ -63,12 +86,14 @@ func (s *Server) serve(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := server.New(server.Config{Audience: s.URL, Version: "test", Guarded: func(context.Context) error { return nil }},
-		server.Parts{Engine: s.Engine, Store: s.Store, Blobs: s.Blobs, Thumbnails: thumbs, Book: s.book,
-			Minter: access.NewMinter(key, s.URL, time.Now), Now: time.Now})
+	s.Minter = access.NewMinter(key, s.URL, time.Now)
+	srv, err := server.New(server.Config{Audience: s.URL, Version: "test", Guarded: s.options.Guarded},
+		server.Parts{Engine: s.Engine, Store: s.Store, Blobs: s.Blobs, Thumbnails: thumbs, Book: s.Book,
+			Minter: s.Minter, Log: s.options.Log, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.HTTP = srv
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ctx, l) }()
@@ -101,7 +126,7 @@ func (s *Server) Person(name string, org event.UUID, roles ...event.Role) (perso
 // Code gives one more one-time code for a person.
 func (s *Server) Code(person event.UUID) string {
 	s.T.Helper()
-	code, _, err := s.book.IssueCode(context.Background(), person, person, codeLife)
+	code, _, err := s.Book.IssueCode(context.Background(), person, person, codeLife)
 	if err != nil {
 		s.T.Fatal(err)
 	}
