@@ -170,6 +170,19 @@ as liwei sync
 as liwei handover conclude "$dir/answer.txt"
 as liwei sync
 
+say "Somebody copies Zhao Min's device and seals another story with it"
+cp -R "$dir/devices/zhaomin" "$dir/devices/zhaomin-copied"
+as zhaomin note --case $case_no --text "The outfall was still running when we left."
+as zhaomin sync
+run "$root/bin/fieldkit" --store "$dir/devices/zhaomin-copied" note --case $case_no --text "There was nothing to be seen at the outfall."
+caught=0
+kit zhaomin-copied sync >>"$log" 2>&1 || caught=$?
+server admin quarantine >"$dir/quarantine.txt" 2>>"$log"
+cat "$dir/quarantine.txt" >>"$log"
+if ! grep -q FORK "$dir/quarantine.txt"; then echo "A copied device rewrote history, and nobody noticed" >&2; exit 1; fi
+echo "Caught (exit status $caught of its sync): both records are kept, the second one in quarantine:" | tee -a "$log"
+cut -c1-150 "$dir/quarantine.txt"
+
 say "The court bundle"
 run server bundle --case $case_no --out "$dir/case.zip" --purpose "transfer to the procuratorate"
 run server case list
