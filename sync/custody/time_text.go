@@ -14,7 +14,7 @@ func (b Basis) Text(lower bool) Text {
 		return t
 	}
 	via := both("event "+shortID(b.Via), "事件 "+shortID(b.Via))
-	how := both("and the two events name each other by hash without a break", "两事件之间的哈希指向没有中断")
+	how := both("and hashes lead from one to the other without a break", "两事件之间的哈希链没有中断")
 	if b.Path == PathSequence {
 		how = both("by the sequence numbers that the ledger accepted, events in between not being in this record", "依据账本已接受的序号，其间的事件不在本记录中")
 	}
@@ -35,7 +35,7 @@ func (b Basis) fact(lower bool) Text {
 		return both("it embeds the root of checkpoint "+size+", whose newest known entry the server received at that time (the server's own word)", "内含检查点 "+size+" 的根，该检查点所含最新已知条目由服务器于此时收到（仅为服务器自述）")
 	case b.Kind == ByWitness:
 		return both("checkpoint "+size+", cosigned by a quorum of witnesses, covers it", "检查点 "+size+"（经法定数量见证方联署）已包含该事件")
-	case b.Kind == ByToken:
+	case b.Kind == ByToken && !lower:
 		return both("checkpoint "+size+", under a verified RFC 3161 token, covers it", "检查点 "+size+"（附已验证的 RFC 3161 时间戳）已包含该事件")
 	case b.Kind == ByCheckpoint:
 		return both("checkpoint "+size+", dated by the ledger itself, covers it (the ledger's own word)", "检查点 "+size+" 已包含该事件，其时间由账本自行标注（仅为账本自述）")
