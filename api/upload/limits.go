@@ -23,9 +23,10 @@ const (
 	settledAge = 72 * time.Hour
 	// lingerTime and lingerBytes bound what is read and thrown away after an early
 	// answer, so that a client that is still sending gets to see the answer
-	// before the connection is reset.
+	// before the connection is reset. The bytes are twice the largest batch: a
+	// device that sends somewhat too much must learn that it is too much.
 	lingerTime  = 2 * time.Second
-	lingerBytes = 4 << 20
+	lingerBytes = 16 << 20
 	// progressBytes is what a peer must transfer within one idle time. At the
 	// usual 60 s that is 17 bytes a second: slower than any line that can carry a
 	// photo, and fast enough that a drip of single bytes cannot hold a connection.
