@@ -12,12 +12,15 @@ import (
 
 // commitLoop is the one writer of this engine: it takes what waits, up to a full
 // group, and carries it through.
-func (e *Engine) commitLoop() {
+func (e *Engine) commitLoop(x *indexer) {
 	defer close(e.ended)
+	defer x.timer.Stop()
 	for {
 		select {
 		case r := <-e.queue:
-			e.commit(e.gather(r))
+			x.added(e, e.commit(e.gather(r)))
+		case <-x.timer.C:
+			x.idle(e)
 		case <-e.closed:
 			// What was queued before the end is still answered.
 			for {
@@ -49,27 +52,29 @@ func (e *Engine) gather(first *request) []*request {
 
 func (r *request) weight() int { return len(r.incoming) + len(r.drafts) }
 
-// commit carries a group through and answers every request in it.
-func (e *Engine) commit(group []*request) {
+// commit carries a group through, answers every request in it, and gives the
+// number of entries that were added.
+func (e *Engine) commit(group []*request) (added int64) {
 	start := time.Now()
 	w, err := e.append(group)
 	if err != nil {
 		e.stats.failed.Add(1)
 		if len(group) > 1 && lone(err) {
 			for _, r := range group {
-				e.commit([]*request{r})
+				added += e.commit([]*request{r})
 			}
-			return
+			return added
 		}
 		for _, r := range group {
 			r.answer(Receipt{}, err)
 		}
-		return
+		return 0
 	}
 	e.stats.group(w, time.Since(start))
 	for i, r := range group {
 		r.answer(w.receipt(i))
 	}
+	return int64(w.added)
 }
 
 // lone reports whether the reason of a failure may lie in one request of the

@@ -13,6 +13,7 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/ledger/guard"
+	"fieldseal/sync/projection"
 	"fieldseal/sync/reconcile"
 	"fieldseal/sync/seal"
 	"fieldseal/sync/store"
@@ -142,7 +143,14 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.checkAuthority(ctx); err != nil {
 		return nil, err
 	}
-	go e.commitLoop()
+	var lag int64
+	if err := cfg.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		lag, err = projection.UnindexedIDs(tx)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	go e.commitLoop(newIndexer(lag))
 	return e, nil
 }
 

@@ -30,9 +30,6 @@ func newFaulty(t *testing.T, c store.Config) *faultyWorld {
 	f := &faultyWorld{acked: map[string]ingest.Result{}}
 	c.Wrap = f.db.Wrap
 	f.World = ingesttest.On(t, c)
-	if err := f.Engine.Close(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	f.guard.Guard = f.World.Guard
 	f.reopen()
 	return f
@@ -41,6 +38,9 @@ func newFaulty(t *testing.T, c store.Config) *faultyWorld {
 // reopen starts another engine, as a process that starts again does.
 func (f *faultyWorld) reopen() {
 	f.T.Helper()
+	if err := f.Engine.Close(context.Background()); err != nil {
+		f.T.Fatal(err)
+	}
 	cfg := f.Config()
 	cfg.Guard = &f.guard
 	e, err := ingest.Open(context.Background(), cfg)

@@ -26,7 +26,7 @@ func (tx *Tx) Insert(head string, columns int, tail string, args []any) error {
 			continue
 		}
 		for len(args) >= size*columns {
-			if _, err := tx.Exec(insertText(head, columns, size, tail), args[:size*columns]...); err != nil {
+			if _, err := tx.Exec(insertText(tx.s.d.name, head, columns, size, tail), args[:size*columns]...); err != nil {
 				return err
 			}
 			args = args[size*columns:]
@@ -36,14 +36,15 @@ func (tx *Tx) Insert(head string, columns int, tail string, args []any) error {
 }
 
 type insertKey struct {
+	d             Driver
 	head, tail    string
 	columns, rows int
 }
 
 var insertTexts sync.Map
 
-func insertText(head string, columns, rows int, tail string) string {
-	key := insertKey{head, tail, columns, rows}
+func insertText(d Driver, head string, columns, rows int, tail string) string {
+	key := insertKey{d, head, tail, columns, rows}
 	if text, ok := insertTexts.Load(key); ok {
 		return text.(string)
 	}
@@ -53,7 +54,7 @@ func insertText(head string, columns, rows int, tail string) string {
 		if r > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString("(" + placeholders(r*columns+1, columns) + ")")
+		b.WriteString("(" + placeholders(d, r*columns+1, columns) + ")")
 	}
 	b.WriteString(" " + tail)
 	text := b.String()
@@ -61,11 +62,18 @@ func insertText(head string, columns, rows int, tail string) string {
 	return text
 }
 
-func placeholders(first, n int) string {
+// placeholders is n parameters that follow on first-1 others. SQLite gets
+// nameless ones: it looks a name up among all others, which for the six hundred
+// of a full insert costs as much as the insert.
+func placeholders(d Driver, first, n int) string {
 	var b strings.Builder
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
+		}
+		if d == SQLite {
+			b.WriteByte('?')
+			continue
 		}
 		b.WriteByte('$')
 		b.WriteString(strconv.Itoa(first + i))
@@ -77,9 +85,8 @@ func placeholders(first, n int) string {
 const maxList = 256
 
 // In runs a query once for each part of a list that is too long for one
-// statement. text has %s where "$k,$k+1,…" of the list goes, behind the fixed
-// arguments; a part is padded with its last value to a power of two, so that
-// few statements are prepared.
+// statement. text has %s where the list goes, behind every fixed argument; a part
+// is padded with its last value to a power of two, so that few statements are prepared.
 func In[T any](tx *Tx, text string, fixed []any, list []T, value func(T) any, fn func(scan func(dest ...any) error) error) error {
 	for len(list) > 0 {
 		part := list[:min(len(list), maxList)]
@@ -92,7 +99,7 @@ func In[T any](tx *Tx, text string, fixed []any, list []T, value func(T) any, fn
 		for i := range n {
 			args = append(args, value(part[min(i, len(part)-1)]))
 		}
-		if err := tx.Each(inText(text, len(fixed), n), args, fn); err != nil {
+		if err := tx.Each(inText(tx.s.d.name, text, len(fixed), n), args, fn); err != nil {
 			return err
 		}
 	}
@@ -100,18 +107,19 @@ func In[T any](tx *Tx, text string, fixed []any, list []T, value func(T) any, fn
 }
 
 type inKey struct {
+	d        Driver
 	text     string
 	fixed, n int
 }
 
 var inTexts sync.Map
 
-func inText(text string, fixed, n int) string {
-	key := inKey{text, fixed, n}
+func inText(d Driver, text string, fixed, n int) string {
+	key := inKey{d, text, fixed, n}
 	if s, ok := inTexts.Load(key); ok {
 		return s.(string)
 	}
-	s := fmt.Sprintf(text, placeholders(fixed+1, n))
+	s := fmt.Sprintf(text, placeholders(d, fixed+1, n))
 	inTexts.Store(key, s)
 	return s
 }
