@@ -1,5 +1,7 @@
 package custody
 
+import "time"
+
 // analyse reads the raw bytes of a series once and feeds every check.
 func (s *series) analyse(v *view) {
 	if s.start == nil {
@@ -62,6 +64,9 @@ func (d *driver) segment(g segment) {
 	d.sums = segmentSums{channels: make([]figureSum, len(d.s.sums))}
 	d.s.reader.read(g.body.Raw, d.row)
 	d.sums.compare(d.v, d.s, g)
+	if by := time.UnixMilli(max(d.sums.first, d.sums.last)).Sub(d.v.judged(g.act)); d.sums.dated && by > d.v.rules.Clock.Offset.Duration() {
+		d.s.future.add(g.act, by)
+	}
 	for i := range d.sums.channels {
 		d.s.sums[i].merge(&d.sums.channels[i])
 	}

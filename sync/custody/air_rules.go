@@ -276,6 +276,8 @@ var _ = register(spec{
 	variants: map[string]Text{
 		"twice": both("{n} segment number(s) of {series} were sealed twice, the first being number {number}; the first one sealed was used.",
 			"{series} 有 {n} 个段号被封存两次，首个为第 {number} 段；采用先封存者。"),
+		"future": both("{n} segment(s) of {series} hold readings dated later than they were sealed, by up to {by}, in {event}; {limit} is the most that clocks may differ.",
+			"{series} 有 {n} 段所含读数的时间晚于其封存时间，最多晚 {by}（{event}）；时钟容差为 {limit}。"),
 	},
 	cure: both("Record in a note what set the instrument's clock back, or why a segment was sealed again.", "以备注说明仪器时钟回拨或区段重复封存的原因。"),
 	find: func(v *view, report func(finding)) {
@@ -284,6 +286,9 @@ var _ = register(spec{
 				if p.backwards > 0 {
 					report(s.finding(v, "", []*act{s.segmentAt(p.firstBack[1].row)}, args{"n": count(p.backwards), "from": s.at(p.firstBack[0]), "to": s.at(p.firstBack[1])}))
 				}
+			}
+			if f := &s.future; f.n > 0 {
+				report(s.finding(v, "future", f.listed(), args{"n": count(f.n), "by": span(f.by), "event": actText(f.worst), "limit": limit(v.rules.Clock.Offset)}))
 			}
 			if len(s.twice) > 0 {
 				report(s.finding(v, "twice", s.twice[:min(len(s.twice), maxListed)], args{"n": count(len(s.twice)), "number": count(s.twice[0].Body.(*event.AirSegment).N)}))

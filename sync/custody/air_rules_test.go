@@ -293,6 +293,15 @@ func TestTimesThatGoBack(t *testing.T) {
 	a.wants("ten seconds back", "AIR_TIME_DISORDER")
 }
 
+func TestReadingsFromTheFuture(t *testing.T) {
+	for minutes, codes := range map[float64][]string{1.9: nil, 2.1: {"AIR_TIME_DISORDER future"}} {
+		a := newAir(t)
+		e := a.seg(breeze(1, 60, 500, 400))
+		wall(a.next.Add(-time.Second - time.Duration(minutes*float64(time.Minute))))(e)
+		a.wants("sealed before its last reading", codes...)
+	}
+}
+
 func TestSegmentSealedTwice(t *testing.T) {
 	a := newAir(t)
 	a.seg(breeze(1, 60, 500, 400))

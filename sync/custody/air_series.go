@@ -92,6 +92,8 @@ type series struct {
 	monitor    *monitor
 	rows       int64
 	mismatches []finding
+	// future are the segments that hold readings from after they were sealed.
+	future tally
 }
 
 func (s *series) ref() event.Ref { return event.Ref{Kind: "series", ID: s.id} }
