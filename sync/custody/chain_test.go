@@ -245,6 +245,9 @@ func TestChainOfThePlainStory(t *testing.T) {
 			t.Errorf("step %d is %s, want %s", i+1, it.Steps[i].Kind, k)
 		}
 	}
+	if got := it.Steps[1]; got.At != "2026-03-02T14:00:00+08:00" || got.Where != "laboratory gate" || got.SealNo != "S-100" || got.Seal != "intact" || got.Handover != sc.terms.Handover {
+		t.Errorf("the relinquishing reads %+v", got)
+	}
 	if got := it.Steps[2]; got.ByName != "Wang" || got.ByOrg != "Hubei Test Laboratory" || got.UnexplainedMS != 240_000 || got.SealNo != "S-100" {
 		t.Errorf("the receipt reads %+v", got)
 	}
@@ -268,6 +271,25 @@ func TestChainOfThePlainStory(t *testing.T) {
 	}
 	if rep := r.Reports; len(rep) != 1 || len(rep[0].Signers) != 3 || !rep[0].Signers[2].Covers {
 		t.Errorf("reports %+v", rep)
+	}
+}
+
+// TestFirstHolder: whoever took a thing has it until it changes hands.
+func TestFirstHolder(t *testing.T) {
+	sc := play(t, plot{until: "handover"})
+	for _, it := range sc.judge().Items {
+		if it.Kind == Physical && (it.Holder == nil || it.Holder.Name != "Zhang" || !it.Holder.Confirmed || it.Holder.OrgName != "Qingshan Environment Bureau" || it.SealNo == "") {
+			t.Errorf("%s: holder %+v, seal %q", it.Label, it.Holder, it.SealNo)
+		}
+	}
+	sc = play(t, beforeHandover(func(sc *scene) {
+		sc.offer("zhang", sc.draw("zhang", "wang", "2026-03-02T14:00:00+08:00", hands(sc.sample)...))
+		sc.drop(sc.sampled)
+	}))
+	for _, it := range sc.judge().Items {
+		if it.Label == "W-001" && it.Holder != nil {
+			t.Errorf("a thing of no origin that nobody received is held by %+v", it.Holder)
+		}
 	}
 }
 

@@ -225,3 +225,18 @@ func TestReportInParts(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 }
+
+// TestDuplicateWithMore: what only the duplicate was analysed for has nothing to be compared with.
+func TestDuplicateWithMore(t *testing.T) {
+	p := duplicate("185", func(*event.Result) {})
+	read := p.report
+	p.report = func(sc *scene, b *event.ResultsReported) {
+		read(sc, b)
+		more := b.Results[len(b.Results)-1]
+		more.Result, more.Analyte, more.CAS = sc.uuid(), "Toluene", "108-88-3"
+		twice := b.Results[len(b.Results)-1]
+		twice.Result, twice.Text, twice.Value = sc.uuid(), "50", decp("50") // a second run of the same: the first is compared
+		b.Results = append(b.Results, more, twice)
+	}
+	play(t, p).wantNone("DUPLICATE_RPD_HIGH", "UNIT_OR_BASIS_MISMATCH")
+}
