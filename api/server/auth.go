@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -206,18 +207,52 @@ func (s *Server) postEnrol(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	enrolled, err := s.enrolledWith(c.UserContext(), key.ID(), in.Code)
+	if err != nil {
+		return err
+	}
 	person, device, err := s.book.SpendCode(c.UserContext(), in.Code, key.ID())
 	s.metrics.login("enrol", err)
 	if err != nil {
 		return err
 	}
-	var p projection.Person
-	var enrolled bool
-	err = s.store.Read(c.UserContext(), func(tx *store.Tx) (err error) {
-		if p, _, err = projection.PersonByID(tx, person); err != nil {
+	if !enrolled {
+		if err := s.enrol(c.UserContext(), in, key, person, device); err != nil {
 			return err
 		}
-		_, enrolled, err = projection.DeviceByID(tx, device)
+	}
+	return s.answerEnrolled(c, device)
+}
+
+// enrolledWith reports whether the key is enrolled by this very code. A key that
+// is enrolled by another one is refused before the code is spent on it.
+func (s *Server) enrolledWith(ctx context.Context, key seal.KeyID, code string) (enrolled bool, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		d, found, err := projection.DeviceByID(tx, access.DeviceID(key))
+		if err != nil || !found {
+			return err
+		}
+		row, found, err := tx.EventAt(d.EnrolledIndex)
+		if err != nil || !found {
+			return errors.Join(err, errors.New("the enrolment is not in the log"))
+		}
+		body, err := bodyOf(row)
+		if err != nil {
+			return err
+		}
+		b, ok := body.(*event.DeviceEnrolled)
+		if enrolled = ok && b.Code == sha256.Sum256([]byte(code)); !enrolled {
+			return fault(wire.CodeConflict, "This key is enrolled already, by another code. The code that was sent is still good: enrol with a new key.")
+		}
+		return nil
+	})
+	return enrolled, err
+}
+
+func (s *Server) enrol(ctx context.Context, in wire.Enrol, key seal.PublicKey, person, device event.UUID) error {
+	var p projection.Person
+	err := s.store.Read(ctx, func(tx *store.Tx) (err error) {
+		p, _, err = projection.PersonByID(tx, person)
 		return err
 	})
 	if err != nil {
@@ -226,14 +261,17 @@ func (s *Server) postEnrol(c *fiber.Ctx) error {
 	if p.Disabled {
 		return access.ErrDenied
 	}
-	if !enrolled {
-		_, err = s.engine.Author(c.UserContext(), ingest.Draft{Body: &event.DeviceEnrolled{Device: device, Key: key.Info(), Person: person, Org: p.Org,
-			Model: in.Model, App: in.App, Code: sha256.Sum256([]byte(in.Code)), Proof: []byte(in.Proof)}})
-		if err != nil {
-			return err
+	_, err = s.engine.Author(ctx, ingest.Draft{Body: &event.DeviceEnrolled{Device: device, Key: key.Info(), Person: person, Org: p.Org,
+		Model: in.Model, App: in.App, Code: sha256.Sum256([]byte(in.Code)), Proof: []byte(in.Proof)}})
+	switch {
+	case errors.Is(err, ingest.ErrConflict): // the same request, sent twice at once?
+		if again, other := s.enrolledWith(ctx, key.ID(), in.Code); again || other != nil {
+			return other
 		}
+	case errors.Is(err, event.ErrInvalid), errors.Is(err, event.ErrMalformed):
+		return fault(wire.CodeBadRequest, "The enrolment cannot be put on record as it is; model and app are short texts. The code stays good for this key.").because(err)
 	}
-	return s.answerEnrolled(c, device)
+	return err
 }
 
 func (s *Server) checkPossession(in wire.Enrol) (seal.PublicKey, error) {

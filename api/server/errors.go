@@ -10,6 +10,8 @@ import (
 
 	"fieldseal/api/access"
 	"fieldseal/api/wire"
+	"fieldseal/sync/ingest"
+	"fieldseal/sync/store"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -73,10 +75,18 @@ func faultOf(err error) *Fault {
 		return fault(wire.CodeGone, "This one-time code or challenge is spent, expired or was never issued. Ask for a new one.").because(err)
 	case errors.Is(err, access.ErrDenied):
 		return fault(wire.CodeUnauthenticated, "The login, password or device statement is not right. Nothing was changed; check it and try again.").because(err)
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), store.KindOf(err) == store.KindFull:
 		return fault(wire.CodeNoSpace, "The server's disk is full. Nothing of this request was acknowledged; keep the data and send it again later.").because(err)
+	case errors.Is(err, ingest.ErrClosed):
+		return fault(wire.CodeUnavailable, "The server is stopping. Nothing of this request was acknowledged; send it again later.").because(err)
+	case errors.As(err, new(*ingest.GuardError)), errors.As(err, new(*ingest.OutcomeError)):
+		return fault(wire.CodeUnavailable, "The server could not finish. Nothing of this request is acknowledged; send the very same again later, nothing is stored twice.").because(err)
+	case errors.Is(err, ingest.ErrConflict):
+		return fault(wire.CodeConflict, "What was asked contradicts what is on record. Nothing was changed; read the record again.").because(err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fault(wire.CodeUnavailable, "The server did not finish in time. Whether the request took effect is not known; sending it again is safe.").because(err)
+	case store.KindOf(err) == store.KindBusy, store.KindOf(err) == store.KindUnavailable:
+		return fault(wire.CodeUnavailable, "The database cannot be reached now. Nothing of this request was acknowledged; send it again later.").because(err)
 	case errors.As(err, &fe):
 		return ofFiber(fe)
 	}

@@ -6,12 +6,14 @@ import (
 	"strconv"
 	"time"
 
+	"fieldseal/api/access"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/reconcile"
+	"fieldseal/sync/seal"
 	"fieldseal/sync/store"
 
 	"github.com/gofiber/fiber/v2"
@@ -171,7 +173,7 @@ func (s *Server) getEvent(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var out wire.EventView
+	out := wire.EventView{Change: changeOf(row)}
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
 		head, err := projection.HeadOf(tx, row.Dev)
 		if err != nil {
@@ -181,7 +183,8 @@ func (s *Server) getEvent(c *fiber.Ctx) error {
 		if err != nil || !found {
 			return err
 		}
-		out = wire.EventView{Change: changeOf(row), Pending: row.Seq > head.Seq, CheckpointSize: cp.Size, Checkpoint: cp.Note}
+		out.CheckpointSize, out.Checkpoint = cp.Size, cp.Note
+		out.Pending = row.Seq > head.Seq
 		return nil
 	})
 	if err != nil {
@@ -212,7 +215,7 @@ func (s *Server) event(c *fiber.Ctx) (row store.EventRow, err error) {
 		if row, found, err = projection.EventByID(tx, id); err != nil || !found {
 			return err
 		}
-		found, err = s.maySeeEvent(tx, row, identity(c).Person)
+		found, err = maySeeEvent(tx, row, identity(c))
 		return err
 	})
 	if err == nil && !found {
@@ -222,16 +225,61 @@ func (s *Server) event(c *fiber.Ctx) (row store.EventRow, err error) {
 }
 
 // maySeeEvent: an event of a case is for those who may see the case, one of no
-// case (an enrolment, a person, a rule pack) for everyone who is signed in.
-func (s *Server) maySeeEvent(tx *store.Tx, row store.EventRow, person event.UUID) (bool, error) {
+// case (an enrolment, a person, a rule pack) for everyone who is signed in, as
+// in projection.Changes. What may tell of others' cases is for the device that
+// sealed it and for those who look after the whole log.
+func maySeeEvent(tx *store.Tx, row store.EventRow, who access.Identity) (bool, error) {
 	if row.Case == 0 {
+		switch row.Type {
+		case event.TypeMediaReceived, event.TypeMediaQuarantined, event.TypeClockObserved, event.TypeEventAmended, event.TypeQuarantineSettled, event.TypeLabelBlock:
+			return seesAll(tx, row, who)
+		}
 		return true, nil
 	}
 	k, found, err := projection.CaseByN(tx, row.Case)
 	if err != nil || !found {
 		return false, err
 	}
-	return projection.MaySee(tx, k.ID, person)
+	return projection.MaySee(tx, k.ID, who.Person)
+}
+
+func seesAll(tx *store.Tx, row store.EventRow, who access.Identity) (bool, error) {
+	d, found, err := projection.DeviceByNumber(tx, row.Dev)
+	if err != nil || found && d.ID == who.Device {
+		return err == nil, err
+	}
+	if row.Type == event.TypeLabelBlock || row.Type == event.TypeMediaReceived {
+		if ok, err := concerns(tx, row, who); ok || err != nil {
+			return ok, err
+		}
+	}
+	p, err := personOf(tx, who)
+	return err == nil && p.Has(overseers...), err
+}
+
+func bodyOf(row store.EventRow) (event.Body, error) {
+	env, err := seal.ParseEnvelope(row.Line)
+	if err != nil {
+		return nil, err
+	}
+	p, err := event.Parse(env.Payload)
+	if err != nil {
+		return nil, err
+	}
+	return event.ParseBody(p.Type, p.Body)
+}
+
+// concerns reports whether a label block is the asking device's, or an arrival
+// that of a file in a case that the person may see.
+func concerns(tx *store.Tx, row store.EventRow, who access.Identity) (bool, error) {
+	body, err := bodyOf(row)
+	switch b := body.(type) {
+	case *event.LabelBlock:
+		return b.Device == who.Device, err
+	case *event.MediaReceived:
+		return projection.MaySeeMedia(tx, b.SHA256, who.Person)
+	}
+	return false, err
 }
 
 // getEventProof gives a file that any checker of C2SP tlog-proofs can read.

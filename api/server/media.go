@@ -80,8 +80,8 @@ func carrierOf(owner string) (event.UUID, error) {
 
 // mayRead: a file is for those who may see a case that mentions it.
 func (s *Server) mayRead(ctx context.Context, id access.Identity, d event.Digest) error {
-	if id.Scope != access.ScopeFull {
-		return fault(wire.CodeForbidden, "This device was revoked. It may hand in what it holds, and read nothing.")
+	if err := s.mayReadAtAll(ctx, id); err != nil {
+		return err
 	}
 	return s.store.Read(ctx, func(tx *store.Tx) error {
 		ok, err := projection.MaySeeMedia(tx, d, id.Person)

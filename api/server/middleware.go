@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"fieldseal/api/access"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
+	"fieldseal/sync/projection"
+	"fieldseal/sync/store"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -81,13 +84,35 @@ func bearer(c *fiber.Ctx) (string, bool) {
 	return strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer ")
 }
 
-// full refuses tokens that may only deposit.
-func full(c *fiber.Ctx) error {
-	if identity(c).Scope != access.ScopeFull {
-		return fault(wire.CodeForbidden, "This device was revoked. It may hand in the events and files it still holds, and read nothing.")
+// full refuses tokens that may only deposit, and those that outlived what they stood on.
+func (s *Server) full(c *fiber.Ctx) error {
+	if err := s.mayReadAtAll(c.UserContext(), identity(c)); err != nil {
+		return err
 	}
 	return c.Next()
 }
+
+// mayReadAtAll asks the read model anew: an access token is checked without it,
+// and must be worth nothing from the moment that its person is disabled or its
+// device, lost perhaps, is revoked. A device that signs in again gets a token to
+// deposit with.
+func (s *Server) mayReadAtAll(ctx context.Context, id access.Identity) error {
+	if id.Scope != access.ScopeFull {
+		return errDepositOnly
+	}
+	return s.store.Read(ctx, func(tx *store.Tx) error {
+		if _, err := personOf(tx, id); err != nil || id.Device.IsZero() {
+			return err
+		}
+		d, found, err := projection.DeviceByID(tx, id.Device)
+		if err == nil && (!found || !d.Good()) {
+			err = fault(wire.CodeUnauthenticated, "This token was given before the device was revoked. Sign in again: the device may still hand in what it holds.")
+		}
+		return err
+	})
+}
+
+var errDepositOnly = fault(wire.CodeForbidden, "This device was revoked, or its person's access has ended. It may hand in the events and files it still holds, and read nothing.")
 
 // identity is who asks; only behind authenticate.
 func identity(c *fiber.Ctx) access.Identity {

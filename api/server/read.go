@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"strconv"
 	"unicode/utf8"
 
 	"fieldseal/api/wire"
@@ -29,6 +30,11 @@ func (s *Server) getHead(c *fiber.Ctx) error {
 		return err
 	}
 	who := identity(c)
+	if who.Device != id {
+		if err := s.mayReadAtAll(c.UserContext(), who); err != nil {
+			return err
+		}
+	}
 	var out wire.Head
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
 		d, found, err := projection.DeviceByID(tx, id)
@@ -242,6 +248,9 @@ func (s *Server) findItems(c *fiber.Ctx) error {
 	return c.JSON(out)
 }
 
+// overseers are the roles that look after the whole log.
+var overseers = []event.Role{event.RoleSupervisor, event.RoleAdmin, event.RoleAuditor}
+
 // overseer admits those who look after what was not accepted. The bytes may
 // belong to any case, so no case right is enough.
 func (s *Server) overseer(c *fiber.Ctx) error {
@@ -249,7 +258,7 @@ func (s *Server) overseer(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if !p.Has(event.RoleSupervisor, event.RoleAdmin, event.RoleAuditor) {
+	if !p.Has(overseers...) {
 		return fault(wire.CodeForbidden, "Quarantine is for supervisors, administrators and auditors.")
 	}
 	return c.Next()
@@ -294,13 +303,13 @@ func (s *Server) getQuarantine(c *fiber.Ctx) error {
 }
 
 func (s *Server) getQuarantined(c *fiber.Ctx) error {
-	index, err := c.ParamsInt("index", -1)
-	if err != nil || index < 0 {
+	index, err := strconv.ParseInt(c.Params("index"), 10, 64)
+	if err != nil || index < 0 || strconv.FormatInt(index, 10) != c.Params("index") {
 		return fault(wire.CodeBadRequest, "%.40q is not a ledger index.", c.Params("index"))
 	}
 	var out wire.Quarantined
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
-		q, found, err := projection.QuarantineEntry(tx, int64(index))
+		q, found, err := projection.QuarantineEntry(tx, index)
 		if err != nil {
 			return err
 		}
