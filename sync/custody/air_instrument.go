@@ -113,7 +113,7 @@ var _ = register(spec{
 
 func findBumpTests(v *view, report func(finding)) {
 	for _, s := range v.series {
-		if s.start == nil || s.body.Source == "file" && s.body.Format == "hj212" {
+		if s.start == nil || s.body.Format == "hj212" {
 			continue // a station is tested where it stands, under rules of its own
 		}
 		start := v.startOf(s)

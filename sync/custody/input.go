@@ -65,7 +65,8 @@ type CheckpointTime struct {
 	Note event.Digest
 	// Signed is the time the log itself states.
 	Signed time.Time
-	// Witnessed is when a quorum of witnesses had cosigned; zero where none has.
+	// Witnessed is when a quorum of witnesses had cosigned, by the cosignatures in
+	// the very note that Note is the digest of; zero where none has.
 	Witnessed time.Time
 	// Witnesses is the number of cosignatures that were verified.
 	Witnesses int

@@ -138,7 +138,9 @@ func TestOpenIntervals(t *testing.T) {
 	s.inspect.note(at(10))
 	s.expect("INTERVAL_TOO_WIDE", 0) // no checkpoint is known at all
 	s.checkpoint(at(11))
-	s.wantVariant("INTERVAL_TOO_WIDE", "open", "Not before: open")
+	s.auth.caseless = false
+	s.auth.seal(at(12), &event.CaseGranted{Grant: s.uuid(), Org: s.org, Right: "read", Reason: "takes part"})
+	s.wantVariant("INTERVAL_TOO_WIDE", "open", "Not before: open", "of Li Wei")
 }
 
 func TestLateSync(t *testing.T) {
