@@ -69,7 +69,7 @@ func (v *view) mayAmend(m *amendment) *problem {
 		return &problem{"target_unknown", both("the event that it corrects is not among the events of this case", "被更正的事件不在本案事件之中")}
 	case t.Event.Type.AuthorityOnly():
 		return &problem{"authority", both("only the authority can correct what it decided, by a new decision", "登记机关的决定只能由其以新的决定更正")}
-	case t.Event.Actor != m.act.Event.Actor && (v.orgOf(t).IsZero() || v.orgOf(t) != v.orgOf(m.act)):
+	case (t.Event.Actor != m.act.Event.Actor || v.posed(m.act)) && (v.orgOf(t).IsZero() || v.orgOf(t) != v.orgOf(m.act)):
 		return &problem{"foreign", both("it was made by somebody of another organisation than the one whose record it changes", "更正人与原记录人不属于同一单位")}
 	}
 	return nil

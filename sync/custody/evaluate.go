@@ -70,12 +70,11 @@ func (v *view) describe(r *Record) {
 	r.Judged, r.Hidden = v.now, v.in.Hidden
 	r.Rules = RulesInfo{Pack: v.rules.ID, Version: v.rules.Version, Jurisdiction: v.rules.Jurisdiction, Effective: event.Date(v.rules.Effective)}
 	r.Case.ID = v.in.Case
-	for a, b := range each[*event.CaseOpened](v) {
+	if a, b := v.opening(); a != nil {
 		r.Case = CaseInfo{
 			ID: a.Event.Case, Number: b.Number, Title: b.Title, Authority: b.Authority,
 			Opened: a.Event.Clock.Wall, OpenedBy: v.personName(a.Event.Actor),
 		}
-		break
 	}
 	for _, a := range v.acts {
 		if !a.Event.Case.IsZero() {

@@ -73,15 +73,15 @@ func (v *view) org(id event.UUID, t time.Time) *event.OrgRegistered {
 }
 
 // orgOf is the organisation that an act was done for: the actor's at that time,
-// or where the actor is not registered that of the device's enrolment.
+// or where the actor is not registered that of the device's enrolment. Who acted
+// is what the device says; that it was sealed for an organisation is what its key
+// proves. So a device that names somebody of another organisation acts for its own.
 func (v *view) orgOf(a *act) event.UUID {
-	if p := v.person(a.Event.Actor, a.at); p != nil {
+	holder, org := v.holder(a)
+	if p := v.person(a.Event.Actor, a.at); p != nil && (org.IsZero() || a.Event.Actor == holder) {
 		return p.Org
 	}
-	if d, ok := asOf(v.people.devices[a.Event.Device], a.at); ok {
-		return d.Org
-	}
-	return event.UUID{}
+	return org
 }
 
 // byAuthority reports whether an authority's own device sealed the act.

@@ -124,6 +124,7 @@ var _ = register(spec{
 		"other_content": both("Report {report} of {lab}: the signature of the {missing} ({who}, {at}) is over other content than the report that is here.", "{lab} 的报告 {report}：{missing}（{who}，{at}）所签内容与在案报告不一致。"),
 		"same_person":   both("Report {report} of {lab}: {who} signed as {missing}; each role takes another person.", "{lab} 的报告 {report}：{who} 同时以 {missing} 身份签署；各角色应由不同人员担任。"),
 		"outsider":      both("Report {report} of {lab}: {who}, who signed as {missing} ({at}), does not belong to the laboratory.", "{lab} 的报告 {report}：以 {missing} 身份签署的 {who}（{at}）不属于该实验室。"),
+		"other_device":  both("Report {report} of {lab}: the signature of {who} as {missing} ({at}) was sealed on a device of somebody else.", "{lab} 的报告 {report}：{who} 以 {missing} 身份的签署（{at}）系以他人设备签封。"),
 		"parts":         both("Report {report} of {lab} says to have {want} parts, but {have} are here; no signature can cover it.", "{lab} 的报告 {report} 称共 {want} 部分，实有 {have} 部分；签署无从覆盖全文。"),
 	},
 	cures: map[string]Text{
@@ -131,6 +132,7 @@ var _ = register(spec{
 		"other_content": both("The signer checks the report as it is here and signs it anew.", "由签署人核对在案报告后重新签署。"),
 		"same_person":   both("Another authorised person of the laboratory signs in one of the roles.", "由实验室另一名授权人员签署其中一个角色。"),
 		"outsider":      both("An authorised person of the laboratory signs, or the authority registers the signer with the laboratory.", "由实验室授权人员签署，或由登记机关登记该签署人所属实验室。"),
+		"other_device":  both("{who} signs on a device of their own.", "由 {who} 以本人设备重新签署。"),
 	},
 	find: findSignersIncomplete,
 })
@@ -208,6 +210,8 @@ func (v *view) signatureIn(r *labReport, role event.Signer) (found *signature, f
 			found, flaw = s, "other_content"
 		case !org.IsZero() && org != r.head().Lab:
 			found, flaw = s, "outsider"
+		case !v.ownHand(s.act):
+			found, flaw = s, "other_device"
 		default:
 			return s, ""
 		}

@@ -40,6 +40,17 @@ func (v *view) grants() []*grant {
 	return list
 }
 
+// opening is what opened the case: the first case.opened in the ledger, as access
+// to the case has it. By its claimed time anybody could seal one that comes first.
+func (v *view) opening() (first *act, body *event.CaseOpened) {
+	for a, b := range each[*event.CaseOpened](v) {
+		if first == nil || a.Index < first.Index {
+			first, body = a, b
+		}
+	}
+	return first, body
+}
+
 var _ = register(spec{
 	code: "NO_CASE_RIGHT", severity: Curable, absence: true, source: "house rule: who works on a case belongs to the organisation that opened it or holds a write grant",
 	title:   both("Acted in the case without a right to", "无权办理本案"),
@@ -50,14 +61,11 @@ var _ = register(spec{
 
 // findNoCaseRight reports one finding for each person, however much they did.
 func findNoCaseRight(v *view, report func(finding)) {
-	opener, opened := event.UUID{}, false
-	for a := range each[*event.CaseOpened](v) {
-		opener, opened = v.orgOf(a), true
-		break
-	}
-	if !opened {
+	opening, _ := v.opening()
+	if opening == nil {
 		return // without its opening nothing says whose case it is; hidden or pending
 	}
+	opener := v.orgOf(opening)
 	grants, slack := v.grants(), v.rules.Custody.ClockTolerance.Duration()
 	acts := map[event.UUID][]*act{}
 	var people []event.UUID

@@ -11,10 +11,11 @@ import (
 var waiverRoles = []event.Role{event.RoleSupervisor, event.RoleReviewer}
 
 // standing reports whether a waiver was given with authority: it names the
-// authority, and its actor is a registered supervisor or legal reviewer.
+// authority, and its actor is a registered supervisor or legal reviewer who sealed
+// it on a device of their own (or had the authority seal it).
 func (v *view) standing(a *act, b *event.WaiverGranted) bool {
 	p := v.person(a.Event.Actor, a.at)
-	return strings.TrimSpace(b.Authority) != "" && p != nil && !p.Disabled &&
+	return strings.TrimSpace(b.Authority) != "" && p != nil && !p.Disabled && v.ownHand(a) &&
 		slices.ContainsFunc(p.Roles, func(r event.Role) bool { return slices.Contains(waiverRoles, r) })
 }
 
@@ -79,6 +80,8 @@ func findWaiverWithoutAuthority(v *view, report func(finding)) {
 			problem = both("no waiver can excuse that defect", "该瑕疵不可豁免")
 		case strings.TrimSpace(b.Authority) == "":
 			problem = both("it names no authority that it rests on", "未载明授权依据")
+		case !v.ownHand(a):
+			problem = both("it was sealed on a device of somebody else", "系以他人设备签封")
 		case !v.standing(a, b):
 			problem = both("the person is not registered as a supervisor or legal reviewer", "该人员未登记为主管人员或法制审核人员")
 		default:
