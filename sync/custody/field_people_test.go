@@ -117,6 +117,23 @@ func TestPartyOrWitnessSigns(t *testing.T) {
 	}
 }
 
+func TestHowThePartyStoodIsSaid(t *testing.T) {
+	for _, v := range []struct {
+		party, witness *event.Attendance
+		words          []string
+	}{
+		{nil, nil, []string{"is not mentioned", "no witness is mentioned"}},
+		{&event.Attendance{Signing: "refused", Reason: "disputes"}, &event.Attendance{Signing: "absent"}, []string{"refused to sign (reason: disputes)", "the witness was absent"}},
+		{&event.Attendance{Signing: "absent"}, &event.Attendance{Signing: "refused"}, []string{"was absent (reason: (not recorded))", "the witness refused"}},
+	} {
+		s := newGround(t)
+		b := s.scenery()
+		b.Party, b.Witness = v.party, v.witness
+		s.inspect.seal(at(2), b)
+		s.wantVariant("PARTY_SIGN_ABSENT_NO_WITNESS", "", v.words...)
+	}
+}
+
 func TestCredentials(t *testing.T) {
 	restate := func(s *ground, when float64, change func(*event.PersonRegistered)) {
 		b := &event.PersonRegistered{Person: s.officer[0], Org: s.org, Name: "Li Wei", Roles: []event.Role{event.RoleInspector},
@@ -165,6 +182,16 @@ func TestCredentials(t *testing.T) {
 				CredentialNo: "ZF-Wang Fang", CredentialUntil: "2026-02-01"})
 			s.inspect.seal(at(2), s.scenery())
 		}, 1, ""},
+		{"the actor's own number is not the register's", func(s *ground) {
+			b := s.scenery()
+			b.Officers[0].CredentialNo = "ZF-000"
+			s.inspect.seal(at(2), b)
+		}, 1, "number"},
+		{"an old checkpoint does not make the event old", func(s *ground) {
+			s.inspect.sees(s.checkpoint(at(-2000)))
+			restate(s, -1000, func(b *event.PersonRegistered) { b.CredentialFrom = "2026-03-02" })
+			s.inspect.note(at(1))
+		}, 0, ""},
 		{"another number than the register's", func(s *ground) {
 			b := s.scenery()
 			b.Officers[1].CredentialNo = "ZF-000"
