@@ -54,45 +54,47 @@ func (b *Book) SetPassword(ctx context.Context, person event.UUID, password stri
 // login does not exist; the time taken is the same. It returns ErrDenied, or a
 // *LockedError while the login is locked.
 func (b *Book) CheckPassword(ctx context.Context, person event.UUID, password string) error {
-	var hash string
-	var failed, locked int64
-	var now time.Time
-	err := b.Store.Read(ctx, func(tx *store.Tx) error {
-		now = tx.Now()
-		_, err := tx.Get(`SELECT hash, failed, locked FROM credentials WHERE person = $1`, store.Args(store.Bytes(person)), &hash, &failed, &locked)
-		return err
-	})
+	hash, err := b.guess(ctx, person)
 	if err != nil {
 		return err
-	}
-	if wait := time.UnixMicro(locked).Sub(now); wait > 0 {
-		return &LockedError{wait}
 	}
 	ok, err := b.Hasher.Check(ctx, hash, password)
 	if err != nil {
 		return err
 	}
-	if hash == "" {
+	switch {
+	case hash == "":
 		return fmt.Errorf("%w: no such login, or no password set", ErrDenied)
+	case !ok:
+		return fmt.Errorf("%w: wrong password", ErrDenied)
 	}
-	if ok && failed == 0 {
-		return nil
-	}
-	var lock int64
-	if failed++; !ok && failed > freeFailures {
-		lock = now.Add(min(firstLock<<min(failed-freeFailures-1, 10), longestLock)).UnixMicro()
-	}
-	if ok {
-		failed = 0
-	}
-	err = b.Store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(`UPDATE credentials SET failed = $2, locked = $3 WHERE person = $1`, store.Bytes(person), failed, lock)
+	return b.Store.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE credentials SET failed = 0, locked = 0 WHERE person = $1 AND hash = $2`, store.Bytes(person), hash)
 		return err
 	})
-	if err == nil && !ok {
-		err = fmt.Errorf("%w: wrong password", ErrDenied)
-	}
-	return err
+}
+
+// guess counts an attempt as a failure before the password is looked at, so that
+// many at once get no more tries than one after the other, and gives the hash.
+func (b *Book) guess(ctx context.Context, person event.UUID) (hash string, err error) {
+	err = b.Store.Write(ctx, func(tx *store.Tx) error {
+		hash = ""
+		var failed, locked int64
+		found, err := tx.Get(`SELECT hash, failed, locked FROM credentials WHERE person = $1`, store.Args(store.Bytes(person)), &hash, &failed, &locked)
+		if err != nil || !found {
+			return err
+		}
+		now := tx.Now()
+		if wait := time.UnixMicro(locked).Sub(now); wait > 0 {
+			return &LockedError{wait}
+		}
+		if failed++; failed > freeFailures {
+			locked = now.Add(min(firstLock<<min(failed-freeFailures-1, 10), longestLock)).UnixMicro()
+		}
+		_, err = tx.Exec(`UPDATE credentials SET failed = $2, locked = $3 WHERE person = $1`, store.Bytes(person), failed, locked)
+		return err
+	})
+	return hash, err
 }
 
 // Open starts a session: a refresh token of a new family.
