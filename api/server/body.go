@@ -47,9 +47,11 @@ func readBody(c *fiber.Ctx, most int) ([]byte, error) {
 
 // endUnread closes a connection on which a body was not read to its end: bodies
 // are streamed, and what is left of one would be taken for the next request. The
-// upload routes see to that themselves.
+// handlers of the upload routes see to that themselves; where none of them ran, as
+// for OPTIONS or a method that does not exist, it is done here.
 func endUnread(c *fiber.Ctx) {
-	if c.Request().Header.ContentLength() == 0 || strings.HasPrefix(c.Path(), "/v1/media/uploads") {
+	tus := strings.HasPrefix(c.Route().Path, "/v1/media/uploads") && c.Method() != fiber.MethodOptions
+	if c.Request().Header.ContentLength() == 0 || tus {
 		return
 	}
 	if read, _ := c.Locals(keyBodyRead).(bool); !read && c.Context().RequestBodyStream() != nil {

@@ -36,6 +36,9 @@ func visitor(t testing.TB, s *servertest.Server) *client { return &client{t: t, 
 // as is the same client with another token.
 func (c *client) as(token string) *client { return &client{t: c.t, s: c.s, token: token} }
 
+// innards are marks of causes, which are for the log alone.
+var innards = []string{"fieldseal/", ".go:", "goroutine", "panic", "sqlite", "SQL", "fasthttp", "fiber", "jsontext", "json:", "store:", "ingest:", "event:", "seal:", "ledger:", "projection", "/tmp/"}
+
 var plain = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableCompression: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
@@ -77,6 +80,11 @@ func (c *client) described(method, path string, a answer) {
 	}
 	if a.status >= 400 && method != http.MethodHead {
 		var e wire.Error
+		for _, inner := range innards {
+			if bytes.Contains(a.body, []byte(inner)) {
+				c.t.Errorf("%s %s: the answer shows the server's inside (%q): %.300s", method, path, inner, a.body)
+			}
+		}
 		if json.Unmarshal(a.body, &e) == nil && e.Error.Code != "" && !strings.HasSuffix(strings.TrimSpace(e.Error.Message), ".") {
 			c.t.Errorf("%s %s: the message is no sentence: %q", method, path, e.Error.Message)
 		}

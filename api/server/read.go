@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"fieldseal/api/wire"
@@ -221,7 +222,7 @@ func (s *Server) getItems(c *fiber.Ctx) error {
 
 func (s *Server) findItems(c *fiber.Ctx) error {
 	q := c.Query("q")
-	if utf8.RuneCountInString(q) < 2 || len(q) > 200 {
+	if utf8.RuneCountInString(q) < 2 || len(q) > 200 || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
 		return fault(wire.CodeBadRequest, "q is what to look for: a label, a case number, or six or more digits of a file's hash; two characters at least.")
 	}
 	who := identity(c).Person

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/limiter"
+	"github.com/valyala/fasthttp"
 )
 
 const (
@@ -129,7 +131,25 @@ func (s *Server) routes() error {
 	v1.Get("/quarantine", s.authenticate, s.full, s.overseer, s.getQuarantine)
 	v1.Get("/quarantine/:index", s.authenticate, s.full, s.overseer, s.getQuarantined)
 	v1.Get("/media/:sha256/state", s.authenticate, s.full, s.getMediaState)
+	s.app.Server().Handler = s.knownMethods(s.app.Handler())
 	return upload.Register(v1, s.uploads())
+}
+
+// knownMethods answers methods that HTTP does not know, which fiber would answer
+// before any of our handlers, in words of its own and with the body left unread.
+func (s *Server) knownMethods(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(r *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(r.Method())) {
+			next(r)
+			return
+		}
+		c := s.app.AcquireCtx(r)
+		defer s.app.ReleaseCtx(c)
+		if err := s.app.ErrorHandler(c, fiber.ErrMethodNotAllowed); err != nil {
+			s.log.Error("refusing a method failed", "cause", err.Error())
+		}
+		upload.EndConnection(c)
+	}
 }
 
 // App is the fiber application, for tests that call it without a network.

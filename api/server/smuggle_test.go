@@ -17,7 +17,8 @@ import (
 func TestUnreadBodyIsNotARequest(t *testing.T) {
 	s := servertest.Start(t)
 	hidden := "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-	for _, route := range []string{"POST /v1/batches", "POST /nothing", "GET /v1/me", "POST /v1/log/proofs"} {
+	for _, route := range []string{"POST /v1/batches", "POST /nothing", "GET /v1/me", "POST /v1/log/proofs", "PUT /v1/media/uploads/a",
+		"OPTIONS /v1/media/uploads", "POST /v1/media/uploads", "PATCH /v1/media/uploads/a", "GET /v1/media/uploadsx", "FOO /v1/me"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
