@@ -77,32 +77,6 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// Many guesses at once must not get more tries than one after the other.
-func TestGuessesAtOnceAreCounted(t *testing.T) {
-	b, _ := open(t)
-	p := eventtest.UUID(11)
-	if err := b.SetPassword(ctx, p, "a long enough password"); err != nil {
-		t.Fatal(err)
-	}
-	const guesses = 4 * freeFailures
-	answers := make(chan error, guesses)
-	for range guesses {
-		go func() { answers <- b.CheckPassword(ctx, p, "wrong password") }()
-	}
-	looked := 0
-	for range guesses {
-		var locked *LockedError
-		if err := <-answers; errors.Is(err, ErrDenied) {
-			looked++
-		} else if !errors.As(err, &locked) {
-			t.Errorf("a wrong password: %v", err)
-		}
-	}
-	if looked != freeFailures+1 {
-		t.Errorf("%d of %d guesses at once were looked at, want %d", looked, guesses, freeFailures+1)
-	}
-}
-
 func TestRefreshRotatesAndReuseEndsTheFamily(t *testing.T) {
 	b, c := open(t)
 	id := Identity{Person: eventtest.UUID(11), Device: eventtest.UUID(31), Scope: ScopeFull}

@@ -76,22 +76,28 @@ func (b *Book) CheckPassword(ctx context.Context, person event.UUID, password st
 
 // guess counts an attempt as a failure before the password is looked at, so that
 // many at once get no more tries than one after the other, and gives the hash.
+// The row is written before it is read: that keeps other writers of it out, on
+// either database, until this one has ended.
 func (b *Book) guess(ctx context.Context, person event.UUID) (hash string, err error) {
 	err = b.Store.Write(ctx, func(tx *store.Tx) error {
 		hash = ""
-		var failed, locked int64
-		found, err := tx.Get(`SELECT hash, failed, locked FROM credentials WHERE person = $1`, store.Args(store.Bytes(person)), &hash, &failed, &locked)
-		if err != nil || !found {
+		now := tx.Now()
+		counted, err := tx.Exec(`UPDATE credentials SET failed = failed + 1 WHERE person = $1 AND locked <= $2`, store.Bytes(person), now.UnixMicro())
+		if err != nil {
 			return err
 		}
-		now := tx.Now()
-		if wait := time.UnixMicro(locked).Sub(now); wait > 0 {
-			return &LockedError{wait}
+		var failed, locked int64
+		found, err := tx.Get(`SELECT hash, failed, locked FROM credentials WHERE person = $1`, store.Args(store.Bytes(person)), &hash, &failed, &locked)
+		switch {
+		case err != nil || !found:
+			return err
+		case counted == 0:
+			return &LockedError{time.UnixMicro(locked).Sub(now)}
+		case failed <= freeFailures:
+			return nil
 		}
-		if failed++; failed > freeFailures {
-			locked = now.Add(min(firstLock<<min(failed-freeFailures-1, 10), longestLock)).UnixMicro()
-		}
-		_, err = tx.Exec(`UPDATE credentials SET failed = $2, locked = $3 WHERE person = $1`, store.Bytes(person), failed, locked)
+		lock := now.Add(min(firstLock<<min(failed-freeFailures-1, 10), longestLock))
+		_, err = tx.Exec(`UPDATE credentials SET locked = $2 WHERE person = $1`, store.Bytes(person), lock.UnixMicro())
 		return err
 	})
 	return hash, err
@@ -128,25 +134,27 @@ func (b *Book) Refresh(ctx context.Context, token string) (next string, id Ident
 	var reused bool
 	err = b.Store.Write(ctx, func(tx *store.Tx) error {
 		reused = false
+		now := tx.Now()
+		// Spent first and read afterwards: of several at once only one spends it.
+		spends, err := tx.Exec(`UPDATE refresh_tokens SET spent = $2 WHERE sha = $1 AND spent = 0 AND revoked = 0 AND expires > $2`, hashed(token), now.UnixMicro())
+		if err != nil {
+			return err
+		}
 		var family []byte
 		var scope string
 		var expires, spent, revoked int64
 		found, err := tx.Get(`SELECT family, person, device, scope, expires, spent, revoked FROM refresh_tokens WHERE sha = $1`,
 			store.Args(hashed(token)), &family, store.Into(&id.Person), store.Into(&id.Device), &scope, &expires, &spent, &revoked)
-		now := tx.Now()
 		switch {
 		case err != nil:
 			return err
 		case !found || revoked != 0 || expires <= now.UnixMicro():
 			return fmt.Errorf("%w: the refresh token is unknown, ended or expired", ErrToken)
-		case spent != 0 && now.Sub(time.UnixMicro(spent)) <= ReuseGrace:
+		case spends == 0 && now.Sub(time.UnixMicro(spent)) <= ReuseGrace:
 			return fmt.Errorf("%w: the refresh token was spent a moment ago", ErrToken)
-		case spent != 0:
+		case spends == 0:
 			reused = true
 			_, err := tx.Exec(`UPDATE refresh_tokens SET revoked = $2 WHERE family = $1 AND revoked = 0`, family, now.UnixMicro())
-			return err
-		}
-		if _, err := tx.Exec(`UPDATE refresh_tokens SET spent = $2 WHERE sha = $1`, hashed(token), now.UnixMicro()); err != nil {
 			return err
 		}
 		id.Scope = Scope(scope)
@@ -244,18 +252,17 @@ func (b *Book) IssueCode(ctx context.Context, person, issuer event.UUID, life ti
 func (b *Book) SpendCode(ctx context.Context, code string, key seal.KeyID) (person, device event.UUID, err error) {
 	device = DeviceID(key)
 	err = b.Store.Write(ctx, func(tx *store.Tx) error {
-		var expires, spent int64
-		var holder event.UUID
-		found, err := tx.Get(`SELECT person, expires, spent, device FROM enrol_codes WHERE sha = $1`, store.Args(hashed(code)), store.Into(&person), &expires, &spent, store.Into(&holder))
-		switch {
-		case err != nil:
+		now := tx.Now().UnixMicro()
+		// Spent first and read afterwards: of several keys at once only one spends it.
+		_, err := tx.Exec(`UPDATE enrol_codes SET spent = $2, device = $3 WHERE sha = $1 AND spent = 0 AND expires > $2`, hashed(code), now, store.Bytes(device))
+		if err != nil {
 			return err
-		case found && spent != 0 && holder == device:
-			return nil
-		case !found || spent != 0 || expires <= tx.Now().UnixMicro():
-			return fmt.Errorf("%w: the enrolment code", ErrGone)
 		}
-		_, err = tx.Exec(`UPDATE enrol_codes SET spent = $2, device = $3 WHERE sha = $1`, hashed(code), tx.Now().UnixMicro(), store.Bytes(device))
+		var holder event.UUID
+		found, err := tx.Get(`SELECT person, device FROM enrol_codes WHERE sha = $1`, store.Args(hashed(code)), store.Into(&person), store.Into(&holder))
+		if err == nil && (!found || holder != device) {
+			err = fmt.Errorf("%w: the enrolment code", ErrGone)
+		}
 		return err
 	})
 	return person, device, err
