@@ -120,6 +120,8 @@ func TestChainRules(t *testing.T) {
 		{name: "a colleague handed it on", code: "RECEIVER_NEQ_NEXT_RELINQUISHER", words: []string{"wu", "li"},
 			broken: legs([2]string{"zhang", "wu"}, [2]string{"li", "wang"}),
 			close:  legs([2]string{"li", "wang"})}, // the second sampler had it from the start
+		{name: "another bench of the laboratory that checked it in", code: "RECEIVER_NEQ_NEXT_RELINQUISHER", words: []string{"wang had them since", "chen handed them to zhang"},
+			broken: plot{until: "accession", before: ahead("accession", giveBack("S-100", "intact"))}, close: ends(resealAndGiveBack)},
 		{name: "a colleague took it out of storage", code: "RECEIVER_NEQ_NEXT_RELINQUISHER",
 			broken: storedBy("sun", false), close: storedBy("sun", true)},
 	})
@@ -209,6 +211,25 @@ func disposedThenGiven(at event.Stamp) plot {
 		}
 		sc.do(who, at, &event.ItemDisposed{Item: sampleRef(sc.sample.Sample), Authority: "manager", HoldChecked: "yes", Method: "waste contractor", At: at})
 	})
+}
+
+// TestFindingsNameBothHandovers: where two handovers do not fit together, both are listed.
+func TestFindingsNameBothHandovers(t *testing.T) {
+	for _, c := range []struct {
+		code Code
+		plot plot
+		want int // offer, acceptance, conclusion of each
+	}{
+		{"RECEIVER_NEQ_NEXT_RELINQUISHER", legs([2]string{"zhang", "li"}, [2]string{"wu", "wang"}), 6},
+		{"RECEIVER_NEQ_NEXT_RELINQUISHER", legs([2]string{"wu", "wang"}), 3},
+		{"CUSTODY_OVERLAP", legs([2]string{"zhang", "li"}, [2]string{"zhang", "wang"}), 6},
+		{"CUSTODY_OVERLAP", handBack("2026-03-02T13:05:00+08:00"), 6},
+		{"CUSTODY_OVERLAP", givenAt("2026-03-02T09:17:59+08:00"), 3},
+	} {
+		if d := play(t, c.plot).wantOne(c.code); len(d.Events) != c.want {
+			t.Errorf("%s %s lists %d events, want %d", c.code, d.Variant, len(d.Events), c.want)
+		}
+	}
 }
 
 // TestBoxOfSamplesIsOneFinding: what is wrong with a handover is told once, not once for each thing in it.

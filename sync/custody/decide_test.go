@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"slices"
 	"testing"
 
 	"fieldseal/sync/event"
@@ -176,4 +177,29 @@ func TestRightRules(t *testing.T) {
 		{name: "revoked before", code: "NO_CASE_RIGHT",
 			broken: note("wu", at, revoked("2026-03-08T08:57:00+08:00")), close: note("wu", at, revoked("2026-03-08T10:00:00+08:00"))},
 	})
+}
+
+// TestMissingDocuments: what the dossier lacks, by the pack's list; a document
+// that does not apply is not missing, and a report is needed only where there is one.
+func TestMissingDocuments(t *testing.T) {
+	missing := func(p plot, docs ...event.DossierDocument) []string {
+		p.before = ahead(map[bool]string{true: "end", false: p.until}[p.until == ""], func(sc *scene) {
+			at := event.Stamp("2026-04-10T09:00:00+08:00")
+			sc.do("sun", at, &event.DossierStepTaken{Dossier: sc.uuid(), Step: "compiled", At: at, Documents: docs})
+		})
+		var list []string
+		for _, m := range play(t, p).judge().Dossiers[0].Missing {
+			list = append(list, m.EN)
+		}
+		return list
+	}
+	all, early := missing(plot{}), missing(plot{until: "report"})
+	if !slices.Contains(all, "monitoring report") || slices.Contains(early, "monitoring report") || len(all) != len(early)+1 {
+		t.Errorf("with a report %v, without one %v", all, early)
+	}
+	got := missing(plot{}, event.DossierDocument{Kind: "monitoring_report", Title: "report", Present: "yes"},
+		event.DossierDocument{Kind: "interview", Title: "interviews", Present: "not_applicable"}, event.DossierDocument{Kind: "photos", Title: "photos", Present: "no"})
+	if len(got) != len(all)-2 || !slices.Contains(got, "photos and their list") {
+		t.Errorf("missing %v", got)
+	}
 }
