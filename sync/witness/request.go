@@ -121,7 +121,7 @@ func ParseCosignatures(body []byte) ([]ledger.Signature, error) {
 	if len(body) > MaxResponseBytes {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrResponse, len(body), MaxResponseBytes)
 	}
-	lines := bytes.SplitAfterN(body, []byte("\n"), ledger.MaxSignatures+2)
+	lines := bytes.SplitAfterN(body, []byte("\n"), ledger.MaxSignatures+1)
 	if len(lines) < 2 || len(lines[len(lines)-1]) != 0 {
 		return nil, fmt.Errorf("%w: it is not 1 to %d signature lines", ErrResponse, ledger.MaxSignatures)
 	}
