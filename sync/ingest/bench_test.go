@@ -138,3 +138,39 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "checks/s")
 	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/check")
 }
+
+// BenchmarkSubmitOne hands in single events from 64 devices at once: what
+// devices with a trickle of events see, grouped by the writer alone.
+func BenchmarkSubmitOne(b *testing.B) {
+	const devices = 64
+	w := ingesttest.New(b)
+	id := w.ID()
+	chains := make([][][]byte, devices)
+	for i := range chains {
+		d := w.AddDevice()
+		chains[i] = append(chains[i], d.Genesis())
+		for len(chains[i]) < b.N/devices+1 {
+			chains[i] = append(chains[i], d.Note(id, "one"))
+		}
+	}
+	b.ResetTimer()
+	before, cpu := w.Engine.Stats(), cpuTime(b)
+	var wg sync.WaitGroup
+	for _, chain := range chains {
+		wg.Go(func() {
+			for _, line := range chain {
+				if _, err := w.Engine.Submit(context.Background(), [][]byte{line}, event.UUID{}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	after := w.Engine.Stats()
+	events := float64(after.Accepted - before.Accepted)
+	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/events, "cpu-µs/event")
+	b.ReportMetric(events/float64(after.Groups-before.Groups), "events/group")
+}

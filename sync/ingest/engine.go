@@ -132,7 +132,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.keys = newKeyring(cfg.Store)
 	e.tiles = ledger.NewTileCache(store.Tiles{Store: cfg.Store}, cachedTiles)
-	if err := e.refresh(ctx); err != nil {
+	if err := e.refresh(ctx, 0); err != nil {
 		return nil, err
 	}
 	if e.public.Load().signed == nil {
@@ -172,7 +172,7 @@ func (e *Engine) begin(ctx context.Context) error {
 	e.commit([]*request{r})
 	_, err := r.wait(ctx, e)
 	if errors.Is(err, errBegun) { // another process was faster
-		return e.refresh(ctx)
+		return e.refresh(ctx, 0)
 	}
 	return err
 }

@@ -113,7 +113,7 @@ type fsck struct {
 	last    store.CheckpointRow
 	origin  string
 	logKey  note.Verifier // nil where no usable one is known
-	leaves  *leafFile
+	leaves  *leafWalk
 	sizes   []sizeCheck // checkpoints with the root that the leaves give
 	arrived map[event.Digest]int64
 }

@@ -57,7 +57,7 @@ func (r *replay) DeviceKey(id event.UUID) (seal.PublicKey, bool, error) {
 func (f *fsck) entries() (err error) {
 	r := &replay{f: f, devices: map[event.UUID]*reconcile.Device{}, numbers: map[event.UUID]int64{}, ids: map[int64]event.UUID{}, cases: map[event.UUID]int64{}}
 	f.arrived = map[event.Digest]int64{}
-	if f.leaves, err = newLeafFile(f); err != nil {
+	if f.leaves, err = newLeafWalk(f); err != nil {
 		return err
 	}
 	for from := int64(0); from < f.last.Size; from += fsckChunk {

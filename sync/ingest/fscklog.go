@@ -39,11 +39,11 @@ func (f *fsck) useLogKey(stated string) {
 	f.logKey = v
 }
 
-// leafFile collects the leaf hashes of the entries. A leaf that is not the one
+// leafWalk collects the leaf hashes of the entries. A leaf that is not the one
 // in the tiles is looked into: if the hash in the tile is shown by its audit path
 // to be in the newest checkpoint's tree, the row is at fault, and the tree goes
 // on with the tile's hash, so that one damage is one finding.
-type leafFile struct {
+type leafWalk struct {
 	f      *fsck
 	tree   *ledger.Tree
 	hashes []ledger.Hash // 32 bytes an entry: 320 MB for ten million
@@ -52,13 +52,13 @@ type leafFile struct {
 	at     *checkpointCursor
 }
 
-func newLeafFile(f *fsck) (*leafFile, error) {
+func newLeafWalk(f *fsck) (*leafWalk, error) {
 	at, err := newCheckpointCursor(f)
-	return &leafFile{f: f, tree: new(ledger.Tree), tile: ledger.TileID{Level: -1}, at: at}, err
+	return &leafWalk{f: f, tree: new(ledger.Tree), tile: ledger.TileID{Level: -1}, at: at}, err
 }
 
 // stored is the hash of an entry as the tiles have it.
-func (l *leafFile) stored(index int64) (ledger.Hash, bool, error) {
+func (l *leafWalk) stored(index int64) (ledger.Hash, bool, error) {
 	id := ledger.TileID{Level: 0, N: index / ledger.TileWidth}
 	if id != l.tile {
 		data, err := l.f.tx.ReadTile(l.f.ctx, id.Level, id.N)
@@ -75,14 +75,14 @@ func (l *leafFile) stored(index int64) (ledger.Hash, bool, error) {
 }
 
 // proven reports whether a hash is shown to be entry index of the newest checkpoint's tree.
-func (l *leafFile) proven(index int64, h ledger.Hash) bool {
+func (l *leafWalk) proven(index int64, h ledger.Hash) bool {
 	size := ledger.Size(l.f.last.Size)
 	proof, err := ledger.InclusionProof(l.f.ctx, l.f.tx, ledger.Index(index), size)
 	return err == nil && ledger.VerifyInclusion(h, ledger.Index(index), size, ledger.Hash(l.f.last.Root), proof) == nil
 }
 
 // add takes the leaf of the next entry; nil where its row is damaged.
-func (l *leafFile) add(index int64, leaf *ledger.Leaf) error {
+func (l *leafWalk) add(index int64, leaf *ledger.Leaf) error {
 	inTile, ok, err := l.stored(index)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (l *leafFile) add(index int64, leaf *ledger.Leaf) error {
 	return l.at.entry(l, index, received)
 }
 
-func (l *leafFile) all() iter.Seq2[ledger.Hash, error] {
+func (l *leafWalk) all() iter.Seq2[ledger.Hash, error] {
 	return func(yield func(ledger.Hash, error) bool) {
 		for _, h := range l.hashes {
 			if !yield(h, nil) {
@@ -145,7 +145,7 @@ func newCheckpointCursor(f *fsck) (*checkpointCursor, error) {
 
 // entry notes that an entry was added: its time must be that of the transaction
 // which its checkpoint closed, and at that checkpoint's size the root is noted.
-func (c *checkpointCursor) entry(l *leafFile, index int64, received *ledger.Micros) error {
+func (c *checkpointCursor) entry(l *leafWalk, index int64, received *ledger.Micros) error {
 	for c.next < len(c.rows) && c.rows[c.next].Size <= index {
 		l.f.found("checkpoint", "checkpoints", c.rows[c.next].Size, "a checkpoint of size %d has no place between the others", c.rows[c.next].Size)
 		c.next++

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,13 +20,40 @@ type Subscription struct {
 func (s *Subscription) Close() { s.from.remove(s) }
 
 type subscribers struct {
-	mu     sync.Mutex
-	all    map[*Subscription]bool
-	closed bool
+	mu      sync.Mutex
+	all     map[*Subscription]bool
+	closed  bool
+	looking bool // a goroutine looks for what other processes append
 }
 
-// Subscribe starts a subscription. Its first wake-up comes at once. Growth by
-// other processes is noticed when this engine looks at the log: Checkpoint does.
+// lookEvery is how often an engine with subscribers looks whether another process
+// has appended. What this engine appends wakes them at once.
+const lookEvery = time.Second
+
+// look wakes the subscribers when another process has appended, for as long as there are any.
+func (e *Engine) look() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-e.closed:
+			return
+		}
+		if _, err := e.Signed(context.Background()); err != nil {
+			e.log.Warn("looking at the log for live views failed; trying again", "error", err)
+		}
+		e.subs.mu.Lock()
+		if len(e.subs.all) == 0 {
+			e.subs.looking = false
+			e.subs.mu.Unlock()
+			return
+		}
+		e.subs.mu.Unlock()
+	}
+}
+
+// Subscribe starts a subscription. Its first wake-up comes at once.
 func (e *Engine) Subscribe() *Subscription {
 	c := make(chan struct{}, 1)
 	c <- struct{}{}
@@ -40,6 +68,10 @@ func (e *Engine) Subscribe() *Subscription {
 		e.subs.all = map[*Subscription]bool{}
 	}
 	e.subs.all[s] = true
+	if !e.subs.looking {
+		e.subs.looking = true
+		go e.look()
+	}
 	return s
 }
 

@@ -33,13 +33,12 @@ func (e *Engine) Signed(ctx context.Context) (*ledger.SignedCheckpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A size beyond what is public may also be this engine's own commit that the
-	// guard is about to learn; refresh waits for that.
-	if p := e.public.Load().signed; p != nil && int64(p.Size) >= size {
-		return p, nil
-	}
-	if err := e.refresh(ctx); err != nil {
-		return nil, err
+	// A size beyond what is public may be this engine's own commit that the guard is
+	// about to learn, which refresh waits for, or that of another process.
+	if p := e.public.Load().signed; p == nil || int64(p.Size) < size {
+		if err := e.refresh(ctx, size); err != nil {
+			return nil, err
+		}
 	}
 	return e.public.Load().signed, nil
 }

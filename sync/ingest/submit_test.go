@@ -389,6 +389,16 @@ func TestSubscription(t *testing.T) {
 	for range s.C { // what was pending, then the end
 	}
 	s.Close()
+	// What another engine appends wakes too.
+	other := w.Open()
+	watch := other.Subscribe()
+	<-watch.C
+	w.Submit(d.Note(w.ID(), "by another"))
+	size := w.Engine.Size()
+	for other.Size() < size {
+		<-watch.C
+	}
+	watch.Close()
 	last := w.Engine.Subscribe()
 	<-last.C
 	if err := w.Engine.Close(context.Background()); err != nil {

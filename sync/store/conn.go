@@ -55,7 +55,15 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.c.ExecContext(background, p.begin); err != nil {
+	_, err = c.c.ExecContext(background, p.begin)
+	if kindOf(err) == KindUnavailable {
+		// The connection was cut while it lay idle. Nothing has been done on it: another will do.
+		c.drop()
+		if err = c.open(ctx, p.db); err == nil {
+			_, err = c.c.ExecContext(background, p.begin)
+		}
+	}
+	if err != nil {
 		c.drop()
 		p.free <- c
 		return nil, err
@@ -110,11 +118,10 @@ func (c *conn) close() error {
 	if c.c == nil {
 		return nil
 	}
-	var err error
 	for _, s := range c.prepared {
-		err = errors.Join(err, s.Close())
+		_ = s.Close() // it goes with its connection
 	}
-	err = errors.Join(err, c.c.Close())
+	err := c.c.Close()
 	c.c, c.prepared = nil, nil
 	return err
 }

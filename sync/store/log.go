@@ -72,7 +72,7 @@ func (tx *Tx) AppendQuarantine(rows []QuarantineRow) error {
 	for i := range rows {
 		r := &rows[i]
 		args = append(args, r.Index, r.SHA[:], r.Received.UnixMicro(), r.Layer, r.Code, Text(r.Detail), r.EventID[:],
-			Bytes(r.Device), r.Seq, Text(string(r.Type)), Bytes(r.Case), r.Carrier, r.Line)
+			Bytes(r.Device), r.Seq, Text(string(r.Type)), Bytes(r.Case), r.Carrier, append([]byte{}, r.Line...)) // an empty line is bytes too, not NULL
 	}
 	return tx.Insert("INSERT INTO quarantine ("+QuarantineColumns+")", 13, "", args)
 }

@@ -133,7 +133,10 @@ func (s *Store) Close() error {
 			}
 		}
 		for _, db := range s.dbs {
-			err = errors.Join(err, db.Close())
+			// A connection that the server has cut is closed.
+			if e := db.Close(); kindOf(e) != KindUnavailable {
+				err = errors.Join(err, e)
+			}
 		}
 	})
 	return classify("close", err)

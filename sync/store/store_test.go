@@ -189,6 +189,51 @@ func TestPostgresBackupIsLeftToItsTools(t *testing.T) {
 	}
 }
 
+// A PostgreSQL connection that is cut while it is idle costs nothing; one that is
+// cut within a transaction costs that transaction; at the commit the outcome is open.
+func TestPostgresCutsConnections(t *testing.T) {
+	s := storetest.Open(t, postgres(t))
+	cut := func(tx *store.Tx) error {
+		_, err := tx.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'fieldseal'")
+		return err
+	}
+	put := func(tx *store.Tx) error { return tx.SetMeta("a", "1") }
+	admin := storetest.Open(t, store.Config{Driver: store.Postgres, DSN: pgtest.Start(t)})
+	for range 3 {
+		if err := s.Write(ctx, put); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Read(ctx, cut); err != nil { // cuts the writers, and is cut itself by none
+			t.Fatal(err)
+		}
+	}
+	if err := s.Write(ctx, put); err != nil {
+		t.Errorf("after an idle connection was cut: %v", err)
+	}
+	var pid int64
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Get("SELECT pg_backend_pid()::bigint", nil, &pid); err != nil {
+			return err
+		}
+		if err := tx.SetMeta("a", "2"); err != nil {
+			return err
+		}
+		if err := admin.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec("SELECT pg_terminate_backend($1::int)", pid)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return nil // and the commit finds the connection gone
+	})
+	if !errors.Is(err, store.ErrOutcomeUnknown) || store.KindOf(err) != store.KindUnavailable {
+		t.Errorf("a commit on a cut connection: %v (%s)", err, store.KindOf(err))
+	}
+	if err := s.Write(ctx, put); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 // Another process that holds the write lock is waited for, and a lock that is
 // never given up is an error that says so.
 func TestSQLiteLockedByAnother(t *testing.T) {

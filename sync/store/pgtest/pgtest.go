@@ -13,12 +13,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -112,28 +110,8 @@ func version(path string) int {
 	return n
 }
 
-// unprivileged gives the user to run the server as; nil: as we are.
-func unprivileged() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, err
-		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-	}
-	return nil, errors.New("pgtest: PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
-}
-
 func start(bin string) (_ *server, err error) {
-	cred, err := unprivileged()
+	as, err := unprivileged()
 	if err != nil {
 		return nil, err
 	}
@@ -148,21 +126,18 @@ func start(bin string) (_ *server, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if cred != nil {
-		if err := os.Chown(dir, int(cred.Uid), int(cred.Gid)); err != nil {
-			return nil, err
-		}
+	if err := as.own(dir); err != nil {
+		return nil, err
 	}
 	data := filepath.Join(dir, "data")
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "fieldseal", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: cred}
+	initdb.Dir, initdb.SysProcAttr = dir, as.process()
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
 	}
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), append([]string{"-D", data, "-k", dir}, settings...)...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, &s.out, &s.out
-	// The server ends with the test binary, however that ends.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGINT}
+	s.cmd.SysProcAttr = as.server()
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("pgtest: %w", err)
 	}
@@ -197,7 +172,7 @@ func (s *server) stop() error {
 	if s.cmd != nil && s.cmd.Process != nil {
 		done := make(chan error, 1)
 		go func() { done <- s.cmd.Wait() }()
-		err = s.cmd.Process.Signal(syscall.SIGINT)
+		err = s.cmd.Process.Signal(os.Interrupt)
 		select {
 		case ended := <-done:
 			if ended != nil {
