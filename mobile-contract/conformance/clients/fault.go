@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"fieldseal/api/wire"
@@ -20,6 +21,8 @@ const (
 	// retryAfter is the pause that a 503 asks for; late is how long a slow answer takes.
 	retryAfter = time.Second
 	late       = 2 * time.Second
+	// settle is the pause between questions about an upload that was just cut.
+	settle = 20 * time.Millisecond
 	// haste is how much earlier a client may come back: clocks are read at both ends.
 	haste = 100 * time.Millisecond
 )
@@ -119,11 +122,35 @@ func (x *exchange) cutUpload() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), 2*late)
 	defer cancel()
 	_, _, err := x.forward(ctx, io.MultiReader(bytes.NewReader(x.body[:half]), breakingOff{}), int64(len(x.body)))
+	before, _ := strconv.ParseInt(x.r.Header.Get("Upload-Offset"), 10, 64)
+	at := x.stored(ctx)
+	for at <= before && ctx.Err() == nil { // the server may still be reading what came
+		time.Sleep(settle)
+		at = x.stored(ctx)
+	}
 	x.p.mu.Lock()
 	u := x.p.uploads[x.r.URL.Path]
-	u.cut = u.cut || err != nil
+	u.cut = u.cut || err != nil && at > before
+	u.offset = max(u.offset, at)
 	x.p.mu.Unlock()
 	x.drop()
+}
+
+// stored asks the server how much of the upload it has, in the client's name.
+func (x *exchange) stored(ctx context.Context) int64 {
+	q, err := http.NewRequestWithContext(ctx, http.MethodHead, x.p.house.url+x.r.URL.RequestURI(), nil)
+	if err != nil {
+		return 0
+	}
+	q.Header.Set("Authorization", x.r.Header.Get("Authorization"))
+	q.Header.Set("Tus-Resumable", "1.0.0")
+	a, err := x.p.http.Do(q)
+	if err != nil {
+		return 0
+	}
+	_ = a.Body.Close() // a HEAD has none
+	at, _ := strconv.ParseInt(a.Header.Get("Upload-Offset"), 10, 64)
+	return at
 }
 
 type breakingOff struct{}

@@ -61,11 +61,15 @@ var (
 	notNow     = trouble{"not-now", "503 UNAVAILABLE with Retry-After: 1", (*exchange).refuse}
 	slow       = trouble{"slow", "the answer came two seconds late", (*exchange).delay}
 	cutUpload  = trouble{"cut-upload", "the connection broke when half of a chunk had arrived", (*exchange).cutUpload}
+	// honest lets one request through after a fault: what is sent again meets what is
+	// there, and what is lost afterwards is no work of the fault.
+	honest     = trouble{"honest", "", (*exchange).pass}
 	flippedBit = trouble{"flipped-bit", "one bit of a chunk was turned on its way", (*exchange).flip}
 )
 
 // The lies: receipts and checkpoints that a client must not believe. None of the
-// batches that are answered with one reaches the server.
+// batches that are answered with one reaches the server, and each is of lines that
+// have never reached it: who believes the receipt has lost them.
 var (
 	wrongID     = trouble{"wrong-id", "a receipt with the id of another event", (*exchange).lieWrongID}
 	forged      = trouble{"forged-checkpoint", "receipts under a checkpoint that another key signed", (*exchange).lieForged}
@@ -81,7 +85,7 @@ var (
 func plan() map[class][]trouble {
 	return map[class][]trouble{
 		enrolment:  {lostAnswer},
-		batch:      {lostAnswer, notNow, wrongID, cutAnswer, dropped, forged, slow, oldReceipt, lostAnswer, short, uncovered},
+		batch:      {lostAnswer, honest, notNow, honest, wrongID, cutAnswer, honest, dropped, honest, forged, slow, oldReceipt, short, uncovered},
 		checkpoint: {dropped, forkedLog},
 		proofs:     {cutAnswer, falseProofs},
 		changes:    {cutAnswer},
