@@ -111,5 +111,5 @@ func (s *Server) postBatch(c *fiber.Ctx) error {
 		return err
 	}
 	s.metrics.batch(receipt)
-	return c.JSON(batchAnswer(receipt, s.now()))
+	return sendJSON(c, appendBatch(make([]byte, 0, resultBytes*(len(lines)+4)), receipt, s.now()))
 }

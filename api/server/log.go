@@ -3,13 +3,10 @@ package server
 import (
 	"encoding/base64"
 	"errors"
-	"strconv"
-	"time"
 
 	"fieldseal/api/access"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
-	"fieldseal/sync/ingest"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/reconcile"
@@ -18,19 +15,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 )
-
-func batchAnswer(r ingest.Receipt, now time.Time) wire.BatchAnswer {
-	out := wire.BatchAnswer{Results: make([]wire.EventResult, len(r.Results)), Checkpoints: make(map[string]string, len(r.Checkpoints)), ServerTimeUS: now.UnixMicro()}
-	for i := range r.Results {
-		x := &r.Results[i]
-		out.Results[i] = wire.EventResult{ID: x.ID.String(), Status: wire.Status(x.Status), Code: string(x.Code), Detail: x.Detail, Index: x.Index,
-			ReceivedUS: x.Received.UnixMicro(), Kind: int(x.Kind), Pending: x.Pending, WaitsFor: x.WaitsFor, CheckpointSize: x.CheckpointSize}
-	}
-	for size, note := range r.Checkpoints {
-		out.Checkpoints[strconv.FormatInt(size, 10)] = note
-	}
-	return out
-}
 
 func (s *Server) getCheckpoint(c *fiber.Ctx) error {
 	note, err := s.engine.Checkpoint(c.UserContext())
@@ -143,7 +127,7 @@ func (s *Server) postProofs(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func (s *Server) checkpointOf(c *fiber.Ctx, size *int64) (note string, err error) {
@@ -197,7 +181,7 @@ func (s *Server) getEvent(c *fiber.Ctx) error {
 		}
 		out.CheckpointSize = size
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func changeOf(row store.EventRow) wire.Change {

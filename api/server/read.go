@@ -60,7 +60,7 @@ func (s *Server) getHead(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func headOf(tx *store.Tx, d projection.Device) (wire.Head, error) {
@@ -120,7 +120,7 @@ func (s *Server) getChanges(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func (s *Server) getCases(c *fiber.Ctx) error {
@@ -143,7 +143,7 @@ func (s *Server) getCases(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func caseView(tx *store.Tx, k projection.Case, who event.UUID) (wire.Case, error) {
@@ -191,7 +191,7 @@ func (s *Server) getCase(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func itemView(i projection.Item) wire.Item {
@@ -217,7 +217,7 @@ func (s *Server) getItems(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func (s *Server) findItems(c *fiber.Ctx) error {
@@ -246,7 +246,7 @@ func (s *Server) findItems(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 // overseers are the roles that look after the whole log.
@@ -300,7 +300,7 @@ func (s *Server) getQuarantine(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }
 
 func (s *Server) getQuarantined(c *fiber.Ctx) error {
@@ -324,5 +324,5 @@ func (s *Server) getQuarantined(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(out)
+	return answerJSON(c, out)
 }

@@ -67,7 +67,7 @@ func (s *Server) getRecord(c *fiber.Ctx) error {
 		}
 		s.records.put(id, size, data)
 	}
-	return c.JSON(wire.Record{Case: id.String(), CheckpointSize: size, Record: data})
+	return answerJSON(c, wire.Record{Case: id.String(), CheckpointSize: size, Record: data})
 }
 
 func (s *Server) visibleCase(c *fiber.Ctx) (event.UUID, error) {
