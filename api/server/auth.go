@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
+	"strings"
 	"time"
+	"unicode"
 
 	"fieldseal/api/access"
 	"fieldseal/api/wire"
@@ -24,6 +26,9 @@ import (
 // statementSkew is how far the time in a sealed statement may be from the server's:
 // generous, since the statement rests on a fresh nonce or code and field clocks drift.
 const statementSkew = 7 * 24 * time.Hour
+
+// maxDeviceText caps what a device says of itself: it goes on record for good.
+const maxDeviceText = 200
 
 func (s *Server) postLogin(c *fiber.Ctx) error {
 	var in wire.Login
@@ -203,6 +208,11 @@ func (s *Server) postEnrol(c *fiber.Ctx) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
+	for _, text := range []string{in.Model, in.App} {
+		if len(text) > maxDeviceText || strings.ContainsFunc(text, unicode.IsControl) {
+			return fault(wire.CodeBadRequest, "model and app are short texts of one line, at most %d bytes each.", maxDeviceText)
+		}
+	}
 	key, err := s.checkPossession(in)
 	if err != nil {
 		return err
@@ -242,7 +252,7 @@ func (s *Server) enrolledWith(ctx context.Context, key seal.KeyID, code string) 
 		}
 		b, ok := body.(*event.DeviceEnrolled)
 		if enrolled = ok && b.Code == sha256.Sum256([]byte(code)); !enrolled {
-			return fault(wire.CodeConflict, "This key is enrolled already, by another code. The code that was sent is still good: enrol with a new key.")
+			return fault(wire.CodeConflict, "This key is enrolled already, by another code. The code that was sent is not spent: enrol with a new key.")
 		}
 		return nil
 	})
@@ -269,7 +279,7 @@ func (s *Server) enrol(ctx context.Context, in wire.Enrol, key seal.PublicKey, p
 			return other
 		}
 	case errors.Is(err, event.ErrInvalid), errors.Is(err, event.ErrMalformed):
-		return fault(wire.CodeBadRequest, "The enrolment cannot be put on record as it is; model and app are short texts. The code stays good for this key.").because(err)
+		return fault(wire.CodeBadRequest, "The enrolment cannot be put on record as it is; its texts are not usable. The code stays good for this key.").because(err)
 	}
 	return err
 }

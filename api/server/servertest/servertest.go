@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
+	"fieldseal/sync/store"
 	"fieldseal/sync/thumbnail"
 )
 
@@ -143,4 +145,20 @@ func (s *Server) Labels(device event.UUID, prefix string, first, last int64) {
 func (s *Server) Revoke(device event.UUID, key event.Digest, reason string) {
 	s.T.Helper()
 	s.Author(ingest.Draft{Body: &event.DeviceRevoked{Device: device, Key: key, Reason: reason}})
+}
+
+// Age makes a spent refresh token look as if it had been spent earlier.
+func (s *Server) Age(refresh string, by time.Duration) {
+	s.T.Helper()
+	sha := sha256.Sum256([]byte(refresh))
+	err := s.Store.Write(context.Background(), func(tx *store.Tx) error {
+		n, err := tx.Exec(`UPDATE refresh_tokens SET spent = spent - $2 WHERE sha = $1 AND spent > 0`, sha[:], by.Microseconds())
+		if err == nil && n != 1 {
+			s.T.Errorf("%d spent tokens", n)
+		}
+		return err
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
 }
