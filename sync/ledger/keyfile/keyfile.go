@@ -2,7 +2,8 @@
 // read, apart from the database: whoever steals or restores the one does not
 // have the other.
 //
-// The file is one line, ledger.Key's SecretText and a newline. It is written
+// The file is one line, the SecretText of a ledger.Key (or, by Read and Create,
+// of a witness.Key) and a newline. It is written
 // under another name, synced, and linked to its own, so that a crash leaves
 // either no key or a whole one, and of two processes that start at once both
 // take the one that was there first.
@@ -52,32 +53,42 @@ func (e *OriginError) Error() string {
 	return fmt.Sprintf("keyfile: %s is the key of the log %s, not of %s: configure the file of that log", e.Path, e.Have, e.Want)
 }
 
-// Load reads the key of the log with the given origin. The error is an
-// *ExposedError or *OriginError, or wraps fs.ErrNotExist or ledger.ErrKey.
-// Windows has no such modes; there the folder's access list is the only guard.
-func Load(path, origin string) (*ledger.Key, error) {
+// Read gives the line of a key file, without its newline. The error is an
+// *ExposedError, or wraps fs.ErrNotExist or ledger.ErrKey. Windows has no such
+// modes; there the folder's access list is the only guard.
+func Read(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("keyfile: the private key of %s: %w", origin, err)
+		return "", fmt.Errorf("keyfile: the private key: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("keyfile: %w", err)
+		return "", fmt.Errorf("keyfile: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("keyfile: %s: %w: it is not a file", path, ledger.ErrKey)
+		return "", fmt.Errorf("keyfile: %s: %w: it is not a file", path, ledger.ErrKey)
 	}
 	if info.Mode()&othersBits != 0 && runtime.GOOS != "windows" {
-		return nil, &ExposedError{path, info.Mode()}
+		return "", &ExposedError{path, info.Mode()}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("keyfile: %w", err)
+		return "", fmt.Errorf("keyfile: %w", err)
 	}
 	line, ok := strings.CutSuffix(string(text), "\n")
 	if !ok {
-		return nil, fmt.Errorf("keyfile: %s: %w: it is not one line", path, ledger.ErrKey)
+		return "", fmt.Errorf("keyfile: %s: %w: it is not one line", path, ledger.ErrKey)
+	}
+	return line, nil
+}
+
+// Load reads the key of the log with the given origin. The error is that of
+// Read, or an *OriginError.
+func Load(path, origin string) (*ledger.Key, error) {
+	line, err := Read(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", origin, err)
 	}
 	k, err := ledger.ParseKey(line)
 	if err != nil {
@@ -100,7 +111,7 @@ func LoadOrCreate(path, origin string) (k *ledger.Key, created bool, err error) 
 	if err != nil {
 		return nil, false, err
 	}
-	err = create(path, k.SecretText()+"\n")
+	err = Create(path, k.SecretText())
 	if errors.Is(err, fs.ErrExist) {
 		// Another process was faster.
 		k, err = Load(path, origin)
@@ -112,15 +123,16 @@ func LoadOrCreate(path, origin string) (k *ledger.Key, created bool, err error) 
 	return k, true, nil
 }
 
-// create makes a file that is whole or absent; fs.ErrExist if there is one.
-func create(path, text string) (err error) {
+// Create makes a key file of one line. It is whole and durable when it returns,
+// or absent; the error wraps fs.ErrExist if there is one.
+func Create(path, line string) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".new-key-*") // with mode 0600
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	_, err = f.WriteString(text)
+	_, err = f.WriteString(line + "\n")
 	if err == nil {
 		err = f.Sync()
 	}
