@@ -162,3 +162,47 @@ func TestRestore(t *testing.T) {
 		t.Errorf("the refused backup was not kept: %v", err)
 	}
 }
+
+// A guard that was lost is never made anew by itself, and its way out is there.
+func TestLostGuard(t *testing.T) {
+	dir := newData(t)
+	if err := os.RemoveAll(filepath.Join(dir, "guard")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(t, "", "--data", dir, "case", "list"); err == nil {
+		t.Fatal("a data directory without its guard was opened")
+	}
+	if _, err := do(t, "", "--data", dir, "guard", "adopt", "--size", "2"); err == nil || !strings.Contains(err.Error(), "3 entries, not 2") {
+		t.Errorf("another size than the database has: %v", err)
+	}
+	must(t, "--data", dir, "guard", "adopt", "--size", "3")
+	must(t, "--data", dir, "admin", "org", "add", "--name", "East Laboratory", "--kind", "lab")
+	must(t, "--data", dir, "fsck", "--models")
+	// It is no way round a database that is too old.
+	backup := filepath.Join(dir, "backup.sqlite")
+	must(t, "--data", dir, "backup", backup)
+	must(t, "--data", dir, "admin", "org", "add", "--name", "West Laboratory", "--kind", "lab")
+	db := filepath.Join(dir, "fieldseal.sqlite")
+	for _, ending := range []string{"-wal", "-shm"} {
+		_ = os.Remove(db + ending)
+	}
+	if err := os.Rename(backup, db); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(t, "", "--data", dir, "guard", "adopt", "--size", "4"); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("an older database beside its guard was adopted: %v", err)
+	}
+	note := must(t, "--data", dir, "guard", "show")
+	file := filepath.Join(dir, "last.txt")
+	if err := os.WriteFile(file, []byte(note[strings.Index(note, "\n")+1:]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := filepath.Join(t.TempDir(), "next")
+	if _, err := do(t, "", "--data", next, "init", "--name", "B", "--origin", "custody.test/log", "--predecessor", file); err == nil {
+		t.Error("a log became its own successor")
+	}
+	must(t, "--data", next, "init", "--name", "B", "--origin", "custody.test/log2", "--predecessor", file, "--reason", "the database was lost")
+	if out := must(t, "--data", next, "fsck", "--models"); !strings.Contains(out, "2 entries") {
+		t.Error(out)
+	}
+}

@@ -111,7 +111,7 @@ func within(c *cobra.Command, fn func(context.Context, *house) error) error {
 }
 
 func initCommand() *cobra.Command {
-	var name, nameZH, origin, listen, url, database string
+	var name, nameZH, origin, listen, url, database, last, reason string
 	c := &cobra.Command{
 		Use:     "init",
 		Short:   "Make a data directory: keys, configuration and the log's first entry",
@@ -126,7 +126,14 @@ func initCommand() *cobra.Command {
 			if url != "" {
 				cfg.PublicURL = url
 			}
-			return begin(c, cfg, name, nameZH)
+			old, err := predecessor(last, reason)
+			if err != nil {
+				return err
+			}
+			if old != nil && old.Origin == origin {
+				return fmt.Errorf("%s is a checkpoint of %s itself; a successor has a name of its own", last, origin)
+			}
+			return begin(c, cfg, ingest.Config{Name: name, NameZH: nameZH, Predecessor: old})
 		},
 	}
 	f := c.Flags()
@@ -136,12 +143,14 @@ func initCommand() *cobra.Command {
 	f.StringVar(&listen, "listen", "", "the `address` to serve on (127.0.0.1:8080)")
 	f.StringVar(&url, "public-url", "", "how devices reach the server")
 	f.StringVar(&database, "database", "", "a postgres:// `address`; the embedded SQLite without it")
+	f.StringVar(&last, "predecessor", "", "a `file` with the last checkpoint of a frozen log that this one continues (fieldseal guard show)")
+	f.StringVar(&reason, "reason", "the log that this one continues was frozen", "`why` it was frozen; it goes on the ledger")
 	_ = c.MarkFlagRequired("name")
 	_ = c.MarkFlagRequired("origin")
 	return c
 }
 
-func begin(c *cobra.Command, cfg Config, name, nameZH string) error {
+func begin(c *cobra.Command, cfg Config, ic ingest.Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -160,7 +169,7 @@ func begin(c *cobra.Command, cfg Config, name, nameZH string) error {
 	if _, _, err := keyfile.LoadOrCreate(filepath.Join(keys, logKeyFile), cfg.Origin); err != nil {
 		return err
 	}
-	h, err := openWith(c.Context(), cfg, nil, ingest.Config{Name: name, NameZH: nameZH})
+	h, err := openWith(c.Context(), cfg, nil, ic)
 	if err != nil {
 		return err
 	}

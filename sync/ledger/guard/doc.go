@@ -20,8 +20,8 @@
 // At its start a server calls [Guard.Check] before it appends or signs. The
 // first Check of an empty log registers it, so that there is no moment in which
 // a log has entries and its guard does not know it. A log that has entries and
-// is not in the guard is refused with a [*MissingError] until an operator says,
-// by a flag, that the guard was lost and the database is whole: [Guard.Adopt].
+// is not in the guard is refused with a [*MissingError] until an operator says
+// that the guard was lost and the database is whole: [Guard.Adopt].
 //
 // # Several processes
 //

@@ -37,8 +37,8 @@ type MissingError struct {
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("guard: the database holds %d entries of the log %s, but the guard file %s does not know the log. "+
 		"Either the path of the guard is wrong: correct it. Or the guard was lost: make sure by the newest checkpoint that "+
-		"any device, witness or bundle holds that the database is not an older state, then start once with the flag that "+
-		"adopts the database as it is", e.Size, e.Origin, e.Path)
+		"any device, witness or bundle holds that the database is not an older state, then adopt it as it is: "+
+		"fieldseal guard adopt --size %d", e.Size, e.Origin, e.Path, e.Size)
 }
 
 func (e *MissingError) Unwrap() error { return ErrGuardMissing }
@@ -60,7 +60,7 @@ func (e *RollbackError) Error() string {
 		"sign a second history of them. Ways out: (1) restore a newer backup of the database, one with at least %d entries; "+
 		"(2) replay the missing entries from devices and media, which is accepted only if it gives exactly the root that "+
 		"was acknowledged; (3) freeze this log and open a successor under a new origin, whose first entry is the last "+
-		"checkpoint of this one (it is in the guard), and let devices and media send again what is missing",
+		"checkpoint of this one (fieldseal guard show; fieldseal init --predecessor), and let devices and media send again what is missing",
 		e.Have, e.Origin, e.Guarded.Size, e.Guarded.At.Format(time.RFC3339), e.Path, e.Missing(), e.Guarded.Size)
 }
 
