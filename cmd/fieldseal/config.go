@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"fieldseal/sync/blob"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/store"
 
@@ -126,6 +127,18 @@ func (c Config) path(p string) string {
 		return p
 	}
 	return filepath.Join(c.dir, p)
+}
+
+// mediaThere refuses a media directory that init did not make: most likely its
+// volume is not mounted, and files that are acknowledged now would be gone from
+// sight when it is mounted again.
+func (c Config) mediaThere() error {
+	dir := c.path(c.Media)
+	if _, err := os.Stat(filepath.Join(dir, blob.FormatFile)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("the media directory %s is not there or is empty, although this server has one: is its volume mounted? "+
+		"Where the files are lost for good, start once with: fieldseal serve --media-lost; fieldseal fsck --media then lists what is missing", dir)
 }
 
 func (c Config) store() store.Config {

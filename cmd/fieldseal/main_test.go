@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -205,4 +206,27 @@ func TestLostGuard(t *testing.T) {
 	if out := must(t, "--data", next, "fsck", "--models"); !strings.Contains(out, "2 entries") {
 		t.Error(out)
 	}
+}
+
+// A server whose media volume is not mounted must not take files in beside it.
+func TestMediaVolumeIsMissing(t *testing.T) {
+	dir := newData(t)
+	media := filepath.Join(dir, "media")
+	if err := os.Rename(media, media+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"case", "list"}} {
+		if _, err := do(t, "", append([]string{"--data", dir}, args...)...); err == nil || !strings.Contains(err.Error(), "is its volume mounted?") {
+			t.Errorf("%v without the media directory: %v", args, err)
+		}
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // so that serving ends right after the opening
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if _, err := do(t, "", "--data", dir, "serve", "--listen", taken.Addr().String(), "--media-lost"); err == nil || !strings.Contains(err.Error(), "Is another server running") {
+		t.Errorf("with --media-lost: %v", err)
+	}
+	must(t, "--data", dir, "case", "list")
 }

@@ -44,6 +44,9 @@ func openHouse(ctx context.Context, dir string, log *slog.Logger) (h *house, err
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.mediaThere(); err != nil {
+		return nil, err
+	}
 	return openWith(ctx, cfg, log, ingest.Config{})
 }
 

@@ -22,6 +22,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var listen, logFormat string
+	var mediaLost bool
 	c := &cobra.Command{
 		Use:     "serve",
 		Short:   "Run the server until it is told to stop",
@@ -38,10 +39,14 @@ func serveCommand() *cobra.Command {
 					return err
 				}
 			}
+			if err := cfg.mediaThere(); err != nil && !mediaLost {
+				return err
+			}
 			return serve(c.Context(), cfg, logFormat)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "serve on this `address` instead of the configured one")
+	c.Flags().BoolVar(&mediaLost, "media-lost", false, "begin an empty media directory in the place of one that was lost")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
 	return c
 }

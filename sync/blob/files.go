@@ -101,11 +101,15 @@ func (f *Files) contentPath(d Digest) string {
 	return f.path(contentDir, name[:2], name)
 }
 
+// FormatFile names the file that says the layout's version: a directory without it
+// holds no blobs yet, or is not the one that did.
+const FormatFile = "FORMAT"
+
 // layOut makes what is missing of the layout. FORMAT is written last, so that
 // its presence means that everything else is durable; a crash before it leaves
 // directories only, which the next call accepts.
 func (f *Files) layOut() error {
-	format := f.path("FORMAT")
+	format := f.path(FormatFile)
 	switch text, err := f.readAll(format, int64(len(formatText))+1); {
 	case err == nil && string(text) == formatText:
 		return nil
@@ -121,7 +125,7 @@ func (f *Files) layOut() error {
 	if err != nil {
 		return err
 	}
-	ours := map[string]bool{"FORMAT": true, "lost+found": true, contentDir: true, stagingDir: true,
+	ours := map[string]bool{FormatFile: true, "lost+found": true, contentDir: true, stagingDir: true,
 		quarantineDir: true, abandonedDir: true, doneDir: true, tmpDir: true}
 	for _, e := range entries {
 		if !ours[e.Name()] {
