@@ -191,6 +191,7 @@ func (b *breakage) serve(t *testing.T, behind string) string {
 	}
 	p := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(u)
+		r.Out.Header.Del("Accept-Encoding") // faults are written into plain JSON
 		if b.request != nil {
 			b.request(r.Out)
 		}

@@ -23,8 +23,8 @@ const (
 	// photoSize is the size of the files of a run: large enough to be cut anywhere.
 	photoSize = 300_000
 	// lockedTries and lockedPause bound the wait for an upload that a broken connection still holds.
-	lockedTries = 50
-	lockedPause = 200 * time.Millisecond
+	lockedTries = 40
+	lockedPause = 100 * time.Millisecond
 )
 
 func files() []rule {
@@ -225,10 +225,32 @@ func resumedFile(r *run) error {
 		}
 		at = now
 	}
-	if err := a.chunk(path, data[at:], at); err != nil {
+	if err := a.rest(path, data); err != nil {
 		return err
 	}
 	return a.arrived(data)
+}
+
+// rest sends what the server lacks of a file. What was on its way when a connection
+// broke may still arrive after the offset was told: then the server names another,
+// and is asked again.
+func (p *peer) rest(path string, data []byte) error {
+	for try := 1; ; try++ {
+		at, err := p.offset(path)
+		if err != nil {
+			return err
+		}
+		q := p.tus(http.MethodPatch, path, data[at:], map[string]string{"Upload-Offset": strconv.Itoa(at)})
+		rep, err := p.r.http.do(p.r.ctx, q)
+		if err != nil {
+			return err
+		}
+		if rep.code == wire.CodeConflict && try < lockedTries {
+			time.Sleep(lockedPause)
+			continue
+		}
+		return rep.into(q, nil)
+	}
 }
 
 func heldFile(r *run) error {
