@@ -232,10 +232,8 @@ func seesAll(tx *store.Tx, row store.EventRow, who access.Identity) (bool, error
 	if err != nil || found && d.ID == who.Device {
 		return err == nil, err
 	}
-	if row.Type == event.TypeLabelBlock || row.Type == event.TypeMediaReceived {
-		if ok, err := concerns(tx, row, who); ok || err != nil {
-			return ok, err
-		}
+	if ok, err := concerns(tx, row, who); ok || err != nil {
+		return ok, err
 	}
 	p, err := personOf(tx, who)
 	return err == nil && p.Has(overseers...), err
@@ -262,6 +260,8 @@ func concerns(tx *store.Tx, row store.EventRow, who access.Identity) (bool, erro
 		return b.Device == who.Device, err
 	case *event.MediaReceived:
 		return projection.MaySeeMedia(tx, b.SHA256, who.Person)
+	case *event.MediaQuarantined:
+		return projection.MaySeeMedia(tx, b.Wanted, who.Person)
 	}
 	return false, err
 }
