@@ -2,31 +2,20 @@ package witness
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"testing"
 	"time"
 
-	"fieldseal/sync/ledger"
+	"fieldseal/sync/witness/witnesstest"
 )
-
-// memoryTiles is a ledger.TileReader.
-type memoryTiles map[ledger.TileID][]byte
-
-func (m memoryTiles) ReadTile(_ context.Context, level, n int64) ([]byte, error) {
-	if data, ok := m[ledger.TileID{Level: level, N: n}]; ok {
-		return data, nil
-	}
-	return nil, ledger.ErrNoTile
-}
 
 // FuzzRequest: whatever is accepted is canonical, and is cosigned only if the log signed it.
 func FuzzRequest(f *testing.F) {
-	l := newLog(testOrigin, 5, "a")
-	known := Tree{3, newLog(testOrigin, 3, "a").tree.Root()}
-	good := l.request(f, 3)
+	l := witnesstest.New(testOrigin, 5, "a")
+	known := Tree{3, witnesstest.New(testOrigin, 3, "a").Root()}
+	good := request(l, 3)
 	f.Add(good.Marshal())
-	f.Add(l.request(f, 0).Marshal())
+	f.Add(request(l, 0).Marshal())
 	for _, bad := range badRequests(string(good.Marshal())) {
 		if len(bad) < 1<<16 {
 			f.Add([]byte(bad))
@@ -43,11 +32,11 @@ func FuzzRequest(f *testing.F) {
 		if !bytes.Equal(r.Marshal(), body) || r.Old > c.Size {
 			t.Fatalf("%q came back as %q", body, r.Marshal())
 		}
-		s, err := l.logs().Admit(body)
+		s, err := logs(l).Admit(body)
 		if err != nil {
 			return
 		}
-		if s.Checkpoint.Checkpoint != l.checkpoint().Checkpoint {
+		if s.Checkpoint.Checkpoint != l.Checkpoint().Checkpoint {
 			t.Fatalf("a forgery: %q", body)
 		}
 		if err := s.Decide(known); err == nil && (s.Request.Old != 3 || len(s.Request.Proof) != len(good.Proof)) {
@@ -57,7 +46,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func FuzzAnswers(f *testing.F) {
-	c := newLog(testOrigin, 5, "a").checkpoint().Checkpoint
+	c := witnesstest.New(testOrigin, 5, "a").Checkpoint().Checkpoint
 	sig := must(testKey("a").Cosign(c, time.Unix(1, 0)))
 	f.Add(MarshalCosignatures(sig, sig))
 	f.Add(MarshalSize(12345))

@@ -3,7 +3,6 @@ package witness
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"fieldseal/sync/ledger"
+	"fieldseal/sync/witness/witnesstest"
 
 	"golang.org/x/mod/sumdb/note"
 	"pgregory.net/rapid"
@@ -25,53 +25,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func testSeed(name string) []byte {
-	sum := sha256.Sum256([]byte(name))
-	return sum[:]
-}
-
-func testKey(name string) *Key { return must(NewKey(name, testSeed(name))) }
+func testKey(name string) *Key { return must(NewKey(name, witnesstest.Seed(name))) }
 
 const testOrigin = "ledger.example/agency-a"
 
-// testLog is a log that keeps all its tiles, so that it can prove what it likes.
-type testLog struct {
-	key   *ledger.Key
-	tree  *ledger.Tree
-	tiles memoryTiles
+func request(l *witnesstest.Log, old ledger.Size) *Request {
+	return &Request{old, l.Proof(old), l.Checkpoint().Note()}
 }
 
-func newLog(origin string, leaves int, salt string) *testLog {
-	l := &testLog{key: must(ledger.NewKey(origin, testSeed(origin))), tree: new(ledger.Tree), tiles: memoryTiles{}}
-	l.grow(leaves, salt)
-	return l
-}
-
-func (l *testLog) grow(n int, salt string) {
-	var hashes []ledger.Hash
-	for i := range n {
-		hashes = append(hashes, ledger.Hash(sha256.Sum256(fmt.Appendf(nil, "%s %d", salt, int(l.tree.Size())+i))))
-	}
-	next, changed := l.tree.Append(hashes)
-	for _, t := range changed {
-		l.tiles[t.TileID] = t.Data
-	}
-	l.tree = next
-}
-
-func (l *testLog) checkpoint() *ledger.SignedCheckpoint {
-	return must(ledger.Sign(ledger.Checkpoint{Origin: l.key.Name(), Size: l.tree.Size(), Root: l.tree.Root()}, l.key))
-}
-
-func (l *testLog) request(t testing.TB, old ledger.Size) *Request {
-	proof, err := ledger.ConsistencyProof(t.Context(), l.tiles, old, l.tree.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Request{old, proof, l.checkpoint().Note()}
-}
-
-func (l *testLog) logs() Logs { return Logs{l.key.Name(): {l.key.Verifier()}} }
+func logs(l *witnesstest.Log) Logs { return Logs{l.Key.Name(): {l.Key.Verifier()}} }
 
 // The example of the package comment, made with the seed 202122…3f.
 func TestExample(t *testing.T) {
@@ -163,7 +125,7 @@ func TestKeyTexts(t *testing.T) {
 
 func TestKeyTextsRefused(t *testing.T) {
 	k := testKey("court.example/w")
-	logKey := must(ledger.NewKey(testOrigin, testSeed("x")))
+	logKey := must(ledger.NewKey(testOrigin, witnesstest.Seed("x")))
 	vkey, secret := k.Text(), k.SecretText()
 	for _, text := range []string{
 		"", "+", "++", "+++", vkey + "\n", " " + vkey, vkey[:len(vkey)-1], vkey + "=", strings.Replace(vkey, "court", "Court", 1),
@@ -187,7 +149,7 @@ func TestKeyTextsRefused(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "a b", "a+b", "a\n", strings.Repeat("a", ledger.MaxOrigin+1)} {
-		if _, err := NewKey(name, testSeed(name)); !errors.Is(err, ErrKey) || !errors.Is(err, ledger.ErrOrigin) {
+		if _, err := NewKey(name, witnesstest.Seed(name)); !errors.Is(err, ErrKey) || !errors.Is(err, ledger.ErrOrigin) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -200,8 +162,8 @@ func TestKeyTextsRefused(t *testing.T) {
 }
 
 func TestVerifyCosignature(t *testing.T) {
-	l, k := newLog(testOrigin, 7, "a"), testKey("court.example/w")
-	c := l.checkpoint().Checkpoint
+	l, k := witnesstest.New(testOrigin, 7, "a"), testKey("court.example/w")
+	c := l.Checkpoint().Checkpoint
 	at := time.Unix(1767323046, 999_999_999)
 	sig := must(k.Cosign(c, at))
 	v := must(ParseVerifier(k.Text()))
@@ -250,7 +212,7 @@ func TestVerifyCosignature(t *testing.T) {
 }
 
 func TestRequestRoundTrip(t *testing.T) {
-	c := newLog(testOrigin, 300, "a").checkpoint()
+	c := witnesstest.New(testOrigin, 300, "a").Checkpoint()
 	rapid.Check(t, func(t *rapid.T) {
 		r := &Request{Old: ledger.Size(rapid.Int64Range(0, 300).Draw(t, "old")), Note: c.Note()}
 		for range rapid.IntRange(0, MaxProof).Draw(t, "hashes") {
@@ -319,9 +281,9 @@ func flip(c byte) string {
 }
 
 func TestRequestRefused(t *testing.T) {
-	l := newLog(testOrigin, 5, "a")
-	good := l.request(t, 3).Marshal()
-	if _, err := l.logs().Admit(good); err != nil {
+	l := witnesstest.New(testOrigin, 5, "a")
+	good := request(l, 3).Marshal()
+	if _, err := logs(l).Admit(good); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range badRequests(string(good)) {
@@ -332,7 +294,7 @@ func TestRequestRefused(t *testing.T) {
 		if !errors.Is(err, ErrRequest) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := l.logs().Admit([]byte(text)); status(err) != 400 {
+		if _, err := logs(l).Admit([]byte(text)); status(err) != 400 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -348,15 +310,16 @@ func status(err error) int {
 
 // TestDecide is the protocol's table of answers.
 func TestDecide(t *testing.T) {
-	l := newLog(testOrigin, 5, "a")
-	other := newLog(testOrigin, 5, "b")
-	t5, o5 := Tree{5, l.tree.Root()}, Tree{5, other.tree.Root()}
-	three := newLog(testOrigin, 3, "a")
-	t3 := Tree{3, three.tree.Root()}
-	empty := newLog(testOrigin, 0, "a")
+	l := witnesstest.New(testOrigin, 5, "a")
+	other := witnesstest.New(testOrigin, 5, "b")
+	t5, o5 := Tree{5, l.Root()}, Tree{5, other.Root()}
+	three := witnesstest.New(testOrigin, 3, "a")
+	t3 := Tree{3, three.Root()}
+	empty := witnesstest.New(testOrigin, 0, "a")
 	with := func(r *Request, change func(*Request)) *Request { change(r); return r }
-	stranger := newLog("ledger.example/agency-b", 5, "a")
-	imposter := &testLog{must(ledger.NewKey(testOrigin, testSeed("imposter"))), l.tree, l.tiles}
+	stranger := witnesstest.New("ledger.example/agency-b", 5, "a")
+	imposter := l.Fork()
+	imposter.Key = must(ledger.NewKey(testOrigin, witnesstest.Seed("imposter")))
 	for _, x := range []struct {
 		name  string
 		known Tree
@@ -364,25 +327,25 @@ func TestDecide(t *testing.T) {
 		want  int
 		fork  bool
 	}{
-		{"the first", Empty(), l.request(t, 0), 0, false},
-		{"growth", t3, l.request(t, 3), 0, false},
-		{"the same again", t5, l.request(t, 5), 0, false},
-		{"an empty log", Empty(), empty.request(t, 0), 0, false},
-		{"a log that is not known", Empty(), stranger.request(t, 0), 404, false},
-		{"another's key", Empty(), imposter.request(t, 0), 403, false},
-		{"too small an old size", t3, l.request(t, 0), 409, false},
-		{"too large an old size", t3, l.request(t, 4), 409, false},
-		{"smaller than what is known", t5, three.request(t, 3), 409, false},
-		{"smaller, with an old size that is right", t5, with(three.request(t, 3), func(r *Request) { r.Old = 5 }), 400, false},
-		{"another root of the same size", o5, l.request(t, 5), 409, true},
-		{"the proof of another log", t3, other.request(t, 3), 422, true},
-		{"no proof", t3, with(l.request(t, 3), func(r *Request) { r.Proof = nil }), 422, true},
-		{"a hash too many", t3, with(l.request(t, 3), func(r *Request) { r.Proof = append(r.Proof, r.Proof[0]) }), 422, true},
-		{"a proof where none is due", t5, with(l.request(t, 5), func(r *Request) { r.Proof = []ledger.Hash{{}} }), 422, true},
-		{"a proof of the first", Empty(), with(l.request(t, 0), func(r *Request) { r.Proof = []ledger.Hash{{}} }), 422, false},
-		{"an empty log with a root", Empty(), &Request{Note: must(ledger.Sign(ledger.Checkpoint{Origin: testOrigin, Root: t5.Root}, l.key)).Note()}, 409, true},
+		{"the first", Empty(), request(l, 0), 0, false},
+		{"growth", t3, request(l, 3), 0, false},
+		{"the same again", t5, request(l, 5), 0, false},
+		{"an empty log", Empty(), request(empty, 0), 0, false},
+		{"a log that is not known", Empty(), request(stranger, 0), 404, false},
+		{"another's key", Empty(), request(imposter, 0), 403, false},
+		{"too small an old size", t3, request(l, 0), 409, false},
+		{"too large an old size", t3, request(l, 4), 409, false},
+		{"smaller than what is known", t5, request(three, 3), 409, false},
+		{"smaller, with an old size that is right", t5, with(request(three, 3), func(r *Request) { r.Old = 5 }), 400, false},
+		{"another root of the same size", o5, request(l, 5), 409, true},
+		{"the proof of another log", t3, request(other, 3), 422, true},
+		{"no proof", t3, with(request(l, 3), func(r *Request) { r.Proof = nil }), 422, true},
+		{"a hash too many", t3, with(request(l, 3), func(r *Request) { r.Proof = append(r.Proof, r.Proof[0]) }), 422, true},
+		{"a proof where none is due", t5, with(request(l, 5), func(r *Request) { r.Proof = []ledger.Hash{{}} }), 422, true},
+		{"a proof of the first", Empty(), with(request(l, 0), func(r *Request) { r.Proof = []ledger.Hash{{}} }), 422, false},
+		{"an empty log with a root", Empty(), &Request{Note: must(ledger.Sign(ledger.Checkpoint{Origin: testOrigin, Root: t5.Root}, l.Key)).Note()}, 409, true},
 	} {
-		s, err := l.logs().Admit(x.r.Marshal())
+		s, err := logs(l).Admit(x.r.Marshal())
 		if err == nil {
 			err = s.Decide(x.known)
 		}
@@ -398,16 +361,16 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	// While a log changes its key, two are known.
-	both := Logs{testOrigin: []note.Verifier{imposter.key.Verifier(), l.key.Verifier()}}
-	for _, from := range []*testLog{l, imposter} {
-		if _, err := both.Admit(from.request(t, 0).Marshal()); err != nil {
+	both := Logs{testOrigin: []note.Verifier{imposter.Key.Verifier(), l.Key.Verifier()}}
+	for _, from := range []*witnesstest.Log{l, imposter} {
+		if _, err := both.Admit(request(from, 0).Marshal()); err != nil {
 			t.Errorf("with two keys known: %v", err)
 		}
 	}
 }
 
 func TestAnswers(t *testing.T) {
-	c := newLog(testOrigin, 5, "a").checkpoint().Checkpoint
+	c := witnesstest.New(testOrigin, 5, "a").Checkpoint().Checkpoint
 	a, b := must(testKey("a").Cosign(c, time.Unix(1, 0))), must(testKey("b").Cosign(c, time.Unix(2, 0)))
 	good := MarshalCosignatures(a, b)
 	sigs, err := ParseCosignatures(good)
