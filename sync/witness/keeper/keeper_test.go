@@ -446,7 +446,7 @@ func TestNotKeeper(t *testing.T) {
 	if left := must(filepath.Glob(filepath.Join(filepath.Dir(p.State), ".new-*"))); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if err := Create(t.Context(), Paths{filepath.Join(t.TempDir(), "no", "folder"), p.Marks}); !errors.Is(err, os.ErrNotExist) {
+	if err := Create(t.Context(), Paths{filepath.Join(t.TempDir(), "no", "state"), filepath.Join(t.TempDir(), "marks")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a folder: %v", err)
 	}
 	db := must(connect(p.State, nil))
