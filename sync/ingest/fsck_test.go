@@ -38,7 +38,7 @@ var damageable = map[string]string{
 	"tiles":        "level n data",
 	"checkpoints":  "size root at note",
 	"cosigned":     "sha size note", // at: when it was stored, by nobody's signature
-	"tokens":       "sha token",     // at likewise; note_sha and size are found by whoever verifies the token
+	"tokens":       "sha token",     // at likewise; note_sha, size, authority and chain are found by whoever verifies the token
 	"event_ids":    "prefix idx",
 	"orgs":         "id kind name name_zh accreditation idx",
 	"persons":      "id org name login roles credential_no credential_from credential_until disabled idx",

@@ -59,49 +59,63 @@ func Cosigned(tx *store.Tx) (note string, found bool, err error) {
 	return note, found, err
 }
 
-// AddToken keeps an RFC 3161 token over the exact bytes of a stored note, named
-// by its SHA-256. The caller has verified the token.
-func (e *Engine) AddToken(ctx context.Context, note event.Digest, token []byte) error {
-	if len(token) == 0 || len(token) > MaxToken {
-		return fmt.Errorf("%w: %d bytes, must be 1 to %d", ErrToken, len(token), MaxToken)
+// Token is a kept RFC 3161 token.
+type Token struct {
+	// Note is the SHA-256 of the exact note that the token is over, Size that note's.
+	Note event.Digest
+	Size int64
+	// Authority is the name of its maker in the configuration.
+	Authority string
+	// Token is the response of the authority as package stamp keeps it.
+	Token []byte
+	// Chain is the certificates from the token's issuer to the trusted root, DER,
+	// one after another.
+	Chain []byte
+}
+
+// AddToken keeps an RFC 3161 token over the exact bytes of a note, of which it
+// fills in Note and Size. The note is one of this log, the log's own or one that
+// AddCosigned has kept; the caller has verified the token. Keeping the same token
+// again changes nothing.
+func (e *Engine) AddToken(ctx context.Context, note []byte, t Token) error {
+	if len(t.Token) == 0 || len(t.Token) > MaxToken || len(t.Chain) > MaxToken {
+		return fmt.Errorf("%w: %d bytes with %d of certificates, must be 1 to %d", ErrToken, len(t.Token), len(t.Chain), MaxToken)
 	}
+	signed, err := ledger.ParseCheckpoint(note, e.cfg.LogKey.Verifier())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	if err := e.within(ctx, int64(signed.Size)); err != nil {
+		return fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	sha := sha256.Sum256(note)
 	return e.cfg.Store.Write(ctx, func(tx *store.Tx) error {
-		size, err := e.noteSize(tx, note)
+		c, found, err := tx.CheckpointAt(int64(signed.Size))
 		if err != nil {
 			return err
 		}
-		sha := sha256.Sum256(token)
-		_, err = tx.Exec("INSERT INTO tokens (sha, note_sha, size, at, token) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (sha) DO NOTHING",
-			sha[:], note[:], size, tx.Now().UnixMicro(), token)
+		if !found || ledger.Hash(c.Root) != signed.Root {
+			return fmt.Errorf("%w: the log has no checkpoint of %d entries with root %v", ErrToken, signed.Size, signed.Root)
+		}
+		if len(signed.Signatures()) > 1 { // the log's own note can be made anew, this one would be lost
+			var size int64
+			if found, err = tx.Get("SELECT size FROM cosigned WHERE sha = $1", store.Args(sha[:]), &size); err != nil || !found {
+				return errors.Join(err, fmt.Errorf("%w: the cosigned note %x is not kept", ErrToken, sha))
+			}
+		}
+		name := sha256.Sum256(t.Token)
+		_, err = tx.Exec("INSERT INTO tokens (sha, note_sha, size, at, token, authority, chain) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (sha) DO NOTHING",
+			name[:], sha[:], c.Size, tx.Now().UnixMicro(), t.Token, store.Text(t.Authority), append([]byte{}, t.Chain...))
 		return err
 	})
 }
 
-// noteSize gives the size of the stored note with a digest: a cosigned one, or
-// the newest of the log's own.
-func (e *Engine) noteSize(tx *store.Tx, note event.Digest) (size int64, err error) {
-	found, err := tx.Get("SELECT size FROM cosigned WHERE sha = $1", store.Args(note[:]), &size)
-	if found || err != nil {
-		return size, err
-	}
-	if p := e.public.Load().signed; p != nil && sha256.Sum256(p.Note()) == note {
-		return int64(p.Size), nil
-	}
-	return 0, fmt.Errorf("%w: no stored note has the digest %s", ErrToken, note)
-}
-
-// Token is a kept RFC 3161 token over the note with digest Note.
-type Token struct {
-	Note  event.Digest
-	Size  int64
-	Token []byte
-}
-
-// Tokens lists the tokens over checkpoints of at least a size, the smallest first.
-func Tokens(tx *store.Tx, from int64) (list []Token, err error) {
-	err = tx.Each("SELECT note_sha, size, token FROM tokens WHERE size >= $1 ORDER BY size, at", store.Args(from), func(scan func(...any) error) error {
+// Tokens lists the tokens over checkpoints of at least from and at most to
+// entries, the smallest first, of one size in the order in which they were kept.
+func Tokens(tx *store.Tx, from, to int64) (list []Token, err error) {
+	err = tx.Each("SELECT note_sha, size, authority, token, chain FROM tokens WHERE size >= $1 AND size <= $2 ORDER BY size, at, sha", store.Args(from, to), func(scan func(...any) error) error {
 		var t Token
-		err := scan(store.Into(&t.Note), &t.Size, &t.Token)
+		err := scan(store.Into(&t.Note), &t.Size, &t.Authority, &t.Token, &t.Chain)
 		list = append(list, t)
 		return err
 	})

@@ -44,11 +44,13 @@ func TestCosignedCheckpointsAndTokens(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := w.Engine.AddToken(ctx, digest([]byte(note)), []byte("a token")); err != nil {
+		if err := w.Engine.AddToken(ctx, []byte(note), ingest.Token{Authority: "one", Token: []byte("a token"), Chain: []byte("certificates")}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Engine.AddToken(ctx, digest(signed.Note()), []byte("over the log's own note")); err != nil {
+	// Also after the log has grown: an authority takes its time.
+	w.Submit(w.AddDevice().Genesis())
+	if err := w.Engine.AddToken(ctx, signed.Note(), ingest.Token{Authority: "two", Token: []byte("over the log's own note")}); err != nil {
 		t.Fatal(err)
 	}
 	foreign, err := other.Engine.Signed(ctx)
@@ -68,8 +70,13 @@ func TestCosignedCheckpointsAndTokens(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, err := range map[string]error{"no note": w.Engine.AddToken(ctx, digest([]byte("x")), []byte("y")), "no token": w.Engine.AddToken(ctx, digest([]byte(note)), nil),
-		"a huge token": w.Engine.AddToken(ctx, digest([]byte(note)), make([]byte, ingest.MaxToken+1))} {
+	for name, err := range map[string]error{"no note": w.Engine.AddToken(ctx, []byte("x"), ingest.Token{Token: []byte("y")}), "no token": w.Engine.AddToken(ctx, []byte(note), ingest.Token{}),
+		"a huge token":        w.Engine.AddToken(ctx, []byte(note), ingest.Token{Token: make([]byte, ingest.MaxToken+1)}),
+		"huge certificates":   w.Engine.AddToken(ctx, []byte(note), ingest.Token{Token: []byte("y"), Chain: make([]byte, ingest.MaxToken+1)}),
+		"another root":        w.Engine.AddToken(ctx, forged.Note(), ingest.Token{Token: []byte("y")}),
+		"the future":          w.Engine.AddToken(ctx, ahead.Note(), ingest.Token{Token: []byte("y")}),
+		"another log":         w.Engine.AddToken(ctx, foreign.Note(), ingest.Token{Token: []byte("y")}),
+		"a note nobody keeps": w.Engine.AddToken(ctx, []byte(cosign(t, signed)), ingest.Token{Token: []byte("y")})} {
 		if !errors.Is(err, ingest.ErrToken) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -80,8 +87,8 @@ func TestCosignedCheckpointsAndTokens(t *testing.T) {
 		if got != note || !found || err != nil {
 			t.Errorf("%q %v %v", got, found, err)
 		}
-		tokens, err := ingest.Tokens(tx, int64(signed.Size))
-		if len(tokens) != 2 || tokens[0].Size != int64(signed.Size) {
+		tokens, err := ingest.Tokens(tx, int64(signed.Size), int64(signed.Size))
+		if len(tokens) != 2 || tokens[0].Size != int64(signed.Size) || tokens[0].Authority != "one" || string(tokens[0].Chain) != "certificates" || tokens[0].Note != digest([]byte(note)) {
 			t.Errorf("%+v", tokens)
 		}
 		return err

@@ -1,0 +1,4 @@
+-- Who made a time-stamp token, by the name in the configuration, and the
+-- certificates (DER, one after another) from its issuer to the root that was trusted.
+ALTER TABLE tokens ADD COLUMN authority TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE tokens ADD COLUMN chain BYTEA NOT NULL DEFAULT '';
