@@ -38,7 +38,7 @@ func visitor(t testing.TB, s *servertest.Server) *client { return &client{t: t, 
 func (c *client) as(token string) *client { return &client{t: c.t, s: c.s, token: token} }
 
 // innards are marks of causes, which are for the log alone.
-var innards = []string{"fieldseal/", ".go:", "goroutine", "panic", "sqlite", "SQL", "fasthttp", "fiber", "jsontext", "json: ", "store:", "ingest:", "event:", "seal:", "ledger:", "projection", "/tmp/"}
+var innards = []string{"fieldseal/", ".go:", "goroutine", "panic", "sqlite", "SQL", "fasthttp", "fiber", "jsontext", "json: cannot", "json: unknown", "json: unable", "store:", "ingest:", "event:", "seal:", "ledger:", "projection", "/tmp/"}
 
 var plain = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableCompression: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

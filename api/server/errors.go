@@ -96,7 +96,7 @@ func faultOf(err error) *Fault {
 func ofFiber(fe *fiber.Error) *Fault {
 	switch fe.Code {
 	case fiber.StatusNotFound:
-		return fault(wire.CodeNotFound, "There is nothing at this address.").because(fe)
+		return fault(wire.CodeNotFound, "There is nothing at this address.") // fiber's text has the path, which may hold anything
 	case fiber.StatusMethodNotAllowed:
 		return fault(wire.CodeMethod, "This address does not take that method.").because(fe)
 	case fiber.StatusRequestEntityTooLarge:

@@ -131,6 +131,7 @@ func (s *Server) routes() error {
 	v1.Get("/quarantine", s.authenticate, s.full, s.overseer, s.getQuarantine)
 	v1.Get("/quarantine/:index", s.authenticate, s.full, s.overseer, s.getQuarantined)
 	v1.Get("/media/:sha256/state", s.authenticate, s.full, s.getMediaState)
+	s.app.Server().SecureErrorLogMessage = true // or a malformed header would be logged, tokens and all
 	s.app.Server().Handler = s.knownMethods(s.app.Handler())
 	return upload.Register(v1, s.uploads())
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"fieldseal/api/wire"
 	"fieldseal/sync/blob"
@@ -43,6 +46,13 @@ func badRequest(err error) *refusal {
 	return refuse(fiber.StatusBadRequest, wire.CodeBadRequest, "%s. Nothing was stored; mend the request.", err.Error())
 }
 
+// sentence makes a sentence for a person of an error's text.
+func sentence(err error) string {
+	text := strings.TrimPrefix(err.Error(), "blob: ")
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
+}
+
 var errHook = errors.New("recording the media in the ledger failed")
 
 // refusalOf is the one table from the store's errors to answers.
@@ -68,20 +78,20 @@ func refusalOf(err error) *refusal {
 		r = is(fiber.StatusInternalServerError, wire.CodeInternal, "The file is on stable storage, but recording its arrival failed. Ask again later with HEAD or an empty PATCH; nothing needs to be sent again.")
 		r.cause = err
 	case errors.As(err, &mismatch):
-		r = is(fiber.StatusUnprocessableEntity, wire.CodeDigest, mismatch.Error())
+		r = is(fiber.StatusUnprocessableEntity, wire.CodeDigest, sentence(mismatch))
 		r.wanted, r.got = mismatch.Wanted.String(), mismatch.Got.String()
 	case errors.As(err, &checksum):
-		r = is(statusChecksum, wire.CodeBadRequest, checksum.Error())
+		r = is(statusChecksum, wire.CodeBadRequest, sentence(checksum))
 	case errors.As(err, &offset):
-		r = is(fiber.StatusConflict, wire.CodeConflict, offset.Error())
+		r = is(fiber.StatusConflict, wire.CodeConflict, sentence(offset))
 	case errors.As(err, &length):
-		r = is(fiber.StatusBadRequest, wire.CodeBadRequest, length.Error())
+		r = is(fiber.StatusBadRequest, wire.CodeBadRequest, sentence(length))
 	case errors.As(err, &large):
-		r = is(fiber.StatusRequestEntityTooLarge, wire.CodeTooLarge, large.Error())
+		r = is(fiber.StatusRequestEntityTooLarge, wire.CodeTooLarge, sentence(large))
 	case errors.As(err, &state) && state.State == blob.Abandoned:
 		r = is(fiber.StatusGone, wire.CodeGone, "The upload was given up. Begin a new one.")
 	case errors.As(err, &state):
-		r = is(fiber.StatusConflict, wire.CodeConflict, state.Error())
+		r = is(fiber.StatusConflict, wire.CodeConflict, sentence(state))
 	case errors.As(err, &damaged):
 		r = is(fiber.StatusGone, wire.CodeGone, "The server's copy of this upload is damaged. Keep the original and begin a new upload.")
 		r.cause = err
@@ -90,9 +100,9 @@ func refusalOf(err error) *refusal {
 	case errors.Is(err, blob.ErrUnknown), errors.Is(err, blob.ErrNotHeld):
 		r = is(fiber.StatusNotFound, wire.CodeNotFound, "There is no such upload or file, or it is not for you to see. Begin a new upload to send a file.")
 	case errors.Is(err, blob.ErrLocked):
-		r = is(fiber.StatusConflict, wire.CodeConflict, blob.ErrLocked.Error())
+		r = is(fiber.StatusConflict, wire.CodeConflict, sentence(blob.ErrLocked))
 	case errors.Is(err, blob.ErrPromise):
-		r = is(fiber.StatusBadRequest, wire.CodeBadRequest, err.Error())
+		r = is(fiber.StatusBadRequest, wire.CodeBadRequest, sentence(err))
 	case errors.Is(err, blob.ErrFull):
 		r = is(fiber.StatusInsufficientStorage, wire.CodeNoSpace, "The server's disk is full. What was acknowledged is kept; keep the file, ask with HEAD and go on later.")
 		r.cause = err
