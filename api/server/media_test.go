@@ -155,3 +155,50 @@ func TestMediaMismatch(t *testing.T) {
 	}
 	c.refused("an upload that was given up", c.patch(at, 0, []byte("a")), wire.CodeGone)
 }
+
+// The refusals of tus and the savings of HTTP, through the whole server.
+func TestMediaProtocol(t *testing.T) {
+	k := newScene(t)
+	c := visitor(t, k.s)
+	c.token = c.signIn(k.device).AccessToken
+	content := picture(t)
+	sum := event.Digest(sha256.Sum256(content))
+	at := c.begin(sum, int64(len(content)), "image/jpeg")
+	for _, r := range [][2]string{{"POST", "/v1/media/uploads"}, {"POST", at}, {"HEAD", at}, {"PATCH", at}, {"DELETE", at}} {
+		if a := c.send(r[0], r[1], nil, "Tus-Resumable", "0.2.2"); a.status != http.StatusPreconditionFailed || a.header.Get("Tus-Version") != "1.0.0" {
+			t.Errorf("%s %s: %d", r[0], r[1], a.status)
+		}
+	}
+	chunk := []string{"Tus-Resumable", "1.0.0", "Content-Type", "application/offset+octet-stream", "Upload-Offset", "0", "Upload-Checksum", "sha-256 " + base64.StdEncoding.EncodeToString(make([]byte, 32))}
+	create := append([]string{"Upload-Length", "5", "Upload-Metadata", "sha256 " + base64.StdEncoding.EncodeToString([]byte(event.Digest{7}.String()))}, chunk...)
+	override := append([]string{"X-HTTP-Method-Override", "PATCH"}, chunk...)
+	for name, a := range map[string]answer{
+		"PATCH": c.send(http.MethodPatch, at, bytes.NewReader(content), chunk...),
+		"begun": c.send(http.MethodPost, "/v1/media/uploads", bytes.NewReader(content[:5]), create...),
+		"POST":  c.send(http.MethodPost, at, bytes.NewReader(content), override...),
+	} {
+		if a.status != 460 || a.code() != wire.CodeBadRequest {
+			t.Errorf("%s with another checksum: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := c.send(http.MethodPost, at, nil, "Tus-Resumable", "1.0.0", "X-HTTP-Method-Override", "HEAD"); a.status != http.StatusOK || a.header.Get("Upload-Offset") != "0" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	if a := c.send(http.MethodPost, at, bytes.NewReader(content), "Tus-Resumable", "1.0.0", "X-HTTP-Method-Override", "PATCH", "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream"); a.status != http.StatusNoContent {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	c.refused("a file of no case", c.get("/v1/media/"+sum.String()), wire.CodeNotFound)
+	c.batch(k.device.Seal(k.caseID, &event.FileAttached{File: k.s.ID(), Media: event.Media{SHA256: sum, Size: int64(len(content)), Type: "image/jpeg", Name: "b.jpg"}, Kind: "other", Title: "b"}))
+	for _, path := range []string{"/v1/media/" + sum.String(), "/v1/media/" + sum.String() + "/thumbnail"} {
+		a := c.get(path)
+		for ; a.status == http.StatusAccepted; a = c.get(path) {
+			runtime.Gosched()
+		}
+		if a.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", path, a.status, a.body)
+		}
+		if again := c.send(http.MethodGet, path, nil, "If-None-Match", a.header.Get("ETag")); again.status != http.StatusNotModified || len(again.body) > 0 {
+			t.Errorf("%s: %d", path, again.status)
+		}
+	}
+}
