@@ -75,7 +75,7 @@ func refusalOf(err error) *refusal {
 	case errors.As(err, &r):
 		return r
 	case errors.Is(err, errHook):
-		r = is(fiber.StatusInternalServerError, wire.CodeInternal, "The file is on stable storage, but recording its arrival failed. Ask again later with HEAD or an empty PATCH; nothing needs to be sent again.")
+		r = is(fiber.StatusServiceUnavailable, wire.CodeUnavailable, "The file is on stable storage, but recording its arrival failed. Ask again later with HEAD or an empty PATCH; nothing needs to be sent again.")
 		r.cause = err
 	case errors.As(err, &mismatch):
 		r = is(fiber.StatusUnprocessableEntity, wire.CodeDigest, sentence(mismatch))

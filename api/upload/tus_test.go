@@ -378,14 +378,14 @@ func TestLedgerFails(t *testing.T) {
 			}
 			url := w.create(data)
 			w.ledger.setFail(down)
-			a := w.patch(url, 0, sent).want(t, 500)
-			if a.err.Code != wire.CodeInternal || strings.Contains(string(a.body), "secret") {
+			a := w.patch(url, 0, sent).want(t, 503)
+			if a.err.Code != wire.CodeUnavailable || strings.Contains(string(a.body), "secret") {
 				t.Fatalf("%s", a.body)
 			}
 			if err := <-w.failed; !errors.Is(err, down) {
 				t.Fatalf("Failed was told %v", err)
 			}
-			retry(w, url, data).want(t, 500)
+			retry(w, url, data).want(t, 503)
 			w.wantCounts(0, 0)
 			w.ledger.setFail(nil)
 			if a := retry(w, url, data); !spoil && a.status >= 300 || spoil && a.status != 422 {
