@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -69,6 +71,22 @@ func TestHealth(t *testing.T) {
 	}
 	if a := c.get("/healthz"); a.status != http.StatusOK {
 		t.Errorf("%d", a.status)
+	}
+}
+
+// A connection that was opened and never used does not hold up a stopping server.
+func TestStopBesideSilentConnections(t *testing.T) {
+	s := servertest.Start(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	visitor(t, s).get("/healthz") // accepted after the silent one, so that one is being served
+	s.Stop()                      // reports an error where requests had to be cut off
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the silent connection is still open: %v", err)
 	}
 }
 

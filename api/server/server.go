@@ -44,6 +44,10 @@ type Config struct {
 	Version string
 	// Guarded checks that the checkpoint guard can be reached.
 	Guarded func(context.Context) error
+	// Stamp has a checkpoint time-stamped before a bundle is made of it; nil where
+	// no authority is configured. It bounds its own time. What it cannot get, the
+	// bundle is made without, and says so.
+	Stamp func(ctx context.Context, note []byte) error
 }
 
 // Server answers HTTP.
@@ -161,13 +165,15 @@ func (s *Server) App() *fiber.App { return s.app }
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.start(ctx)
 	failed := make(chan error, 1)
-	go func() { failed <- s.app.Listener(upload.RollingDeadlineListener(l, stall)) }()
+	known := knowSilent(l)
+	go func() { failed <- s.app.Listener(upload.RollingDeadlineListener(known, stall)) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
 	s.log.Info("stopping", "drain", drain.String())
+	known.closeSilent()
 	err := s.app.ShutdownWithTimeout(drain)
 	s.work.Wait()
 	return err
