@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/semaphore"
 )
 
 // zstdWindow caps the window that a sender may ask for; zstd's own levels up to 19 need 8 MiB.
@@ -26,7 +28,8 @@ var readers = sync.Pool{New: func() any {
 }}
 
 // unpack undoes a Content-Encoding within wire.MaxBatchBytes, whatever the ratio.
-func unpack(encoding string, body []byte) ([]byte, error) {
+// held is the room that is held for the batch; it grows where it has to.
+func unpack(encoding string, body []byte, held *int64) ([]byte, error) {
 	var src io.Reader
 	switch encoding {
 	case "", "identity":
@@ -49,15 +52,54 @@ func unpack(encoding string, body []byte) ([]byte, error) {
 	default:
 		return nil, fault(wire.CodeMediaType, "Content-Encoding %.40q is not taken. Send zstd, gzip or identity.", encoding)
 	}
-	out := bytes.NewBuffer(make([]byte, 0, min(4*len(body), wire.MaxBatchBytes)))
-	n, err := io.Copy(out, io.LimitReader(src, wire.MaxBatchBytes+1))
-	if n > wire.MaxBatchBytes {
-		return nil, fault(wire.CodeTooLarge, "Unpacked, the batch has more than %d bytes. Send fewer events at a time.", wire.MaxBatchBytes)
+	return pour(encoding, src, held)
+}
+
+// pour reads what comes out, at first into the room that is held. What grows
+// beyond that gets all the room that a batch can have, if that much is left.
+func pour(encoding string, src io.Reader, held *int64) ([]byte, error) {
+	out := make([]byte, 0, *held)
+	for {
+		n, err := src.Read(out[len(out):cap(out)])
+		out = out[:len(out)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return out, nil
+		case err != nil:
+			return nil, badPacking(encoding, err)
+		case len(out) > wire.MaxBatchBytes:
+			return nil, fault(wire.CodeTooLarge, "Unpacked, the batch has more than %d bytes. Send fewer events at a time.", wire.MaxBatchBytes)
+		case len(out) < cap(out):
+			continue
+		}
+		more := wire.MaxBatchBytes + 1 - *held
+		if !room.TryAcquire(more) {
+			f := fault(wire.CodeUnavailable, "Too many large batches are being taken at once. Nothing of this one was stored; send it again.")
+			f.RetryAfter = 1
+			return nil, f
+		}
+		*held += more
+		out = append(make([]byte, 0, *held), out...)
 	}
-	if err != nil {
-		return nil, badPacking(encoding, err)
+}
+
+// togetherUnpacked is what batches under way may take, unpacked, all together:
+// eight of the largest, or some hundred of 500 events. Beyond it they wait, so that
+// no number of senders can ask for more memory than the machine has.
+const togetherUnpacked = 8 * (wire.MaxBatchBytes + 1)
+
+// room is held while a batch is unpacked, stored and answered.
+var room = semaphore.NewWeighted(togetherUnpacked)
+
+// usualRatio is well above what events come to when they are unpacked: base64 of JSON by zstd gives three to four.
+const usualRatio = 8
+
+// roomFor is what a batch most likely takes.
+func roomFor(encoding string, body []byte) int64 {
+	if encoding == "" || encoding == "identity" {
+		return int64(len(body))
 	}
-	return out.Bytes(), nil
+	return int64(min(usualRatio*len(body)+512, wire.MaxBatchBytes+1))
 }
 
 func badPacking(encoding string, err error) *Fault {
@@ -98,7 +140,13 @@ func (s *Server) postBatch(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := unpack(c.Get(fiber.HeaderContentEncoding), packed)
+	encoding := c.Get(fiber.HeaderContentEncoding)
+	held := roomFor(encoding, packed)
+	if err := room.Acquire(c.UserContext(), held); err != nil {
+		return err
+	}
+	defer func() { room.Release(held) }()
+	body, err := unpack(encoding, packed, &held)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"testing"
 
+	"fieldseal/api/server"
 	"fieldseal/api/server/servertest"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
@@ -124,6 +125,26 @@ func TestBombs(t *testing.T) {
 	}
 	c.refused("a window beyond bounds", c.packed("zstd", zstded(t, bytes.Repeat([]byte("0123456789abcdef"), 8<<20), zstd.WithWindowSize(64<<20), zstd.WithSingleSegment(false))), wire.CodeTooLarge, wire.CodeBadRequest)
 	c.refused("more than a batch may weigh", c.packed("identity", make([]byte, wire.MaxBatchWire+1)), wire.CodeTooLarge)
+}
+
+// Batches that grow beyond the room that is left for all of them together are put
+// off, so that many senders cannot fill the memory either.
+func TestBombsTogether(t *testing.T) {
+	s := servertest.Start(t)
+	c := visitor(t, s)
+	c.token = c.signIn(s.AddDevice()).AccessToken
+	bomb := zstded(t, make([]byte, 64<<20), zstd.WithWindowSize(1<<20))
+	back, ok := server.TakeRoom(len(bomb))
+	if !ok {
+		t.Fatal("room is held although no batch is under way")
+	}
+	c.refused("a bomb while there is no room", c.packed("zstd", bomb), wire.CodeUnavailable)
+	back()
+	c.refused("a bomb alone", c.packed("zstd", bomb), wire.CodeTooLarge)
+	if back, ok = server.TakeRoom(0); !ok {
+		t.Fatal("a batch that is over holds room")
+	}
+	back()
 }
 
 func TestBatchLimits(t *testing.T) {

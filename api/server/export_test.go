@@ -13,3 +13,10 @@ var StatusOf = statusOf
 func EncodeBatch(r ingest.Receipt) []byte {
 	return appendBatch(make([]byte, 0, resultBytes*(len(r.Results)+4)), r, time.Now())
 }
+
+// TakeRoom takes the room of unpacked batches but for what one of size bytes gets,
+// and gives it back; false where batches hold some of it.
+func TakeRoom(size int) (back func(), ok bool) {
+	n := togetherUnpacked - roomFor("zstd", make([]byte, size))
+	return func() { room.Release(n) }, room.TryAcquire(n)
+}
