@@ -90,6 +90,9 @@ func (s *Server) postRefresh(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if id.Scope == access.ScopeDeposit {
+		next = "" // it signs in anew each time, as after postDevice
+	}
 	return s.answerTokens(c, id, next)
 }
 

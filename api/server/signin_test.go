@@ -182,7 +182,7 @@ func TestDeviceSignIn(t *testing.T) {
 
 	// A session outlives its device's key only to deposit.
 	s.Revoke(d.ID, event.Digest(d.Key.Public().ID()), "lost")
-	if next := into[wire.Tokens](t, c.post("/v1/auth/refresh", wire.Refresh{RefreshToken: got.RefreshToken})); next.Scope != "deposit" {
+	if next := into[wire.Tokens](t, c.post("/v1/auth/refresh", wire.Refresh{RefreshToken: got.RefreshToken})); next.Scope != "deposit" || next.RefreshToken != "" {
 		t.Errorf("%+v", next)
 	}
 }
