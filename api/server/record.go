@@ -107,12 +107,25 @@ func (s *Server) Export(ctx context.Context, w io.Writer, o bundle.Options, acto
 	if err != nil {
 		return bundle.Summary{}, err
 	}
-	p, _, err := source.Export(ctx, s.engine, s.store, s.blobs, actor, o)
+	p, _, err := source.Export(ctx, s.engine, s.store, s.blobs, actor, o, s.stampFor(o.Bundle))
 	if err != nil {
 		return bundle.Summary{}, err
 	}
 	_, err = p.WriteTo(w)
 	return p.Summary(), errors.Join(err, p.Close())
+}
+
+// stampFor has the checkpoint of a bundle time-stamped. That an authority did not
+// answer is for the operator; the bundle itself states which time-stamps it lacks.
+func (s *Server) stampFor(id event.UUID) func(context.Context, []byte) {
+	if s.cfg.Stamp == nil {
+		return nil
+	}
+	return func(ctx context.Context, note []byte) {
+		if err := s.cfg.Stamp(ctx, note); err != nil {
+			s.log.Warn("a bundle is made without a time-stamp over its checkpoint", "bundle", id.String(), "cause", err.Error())
+		}
+	}
 }
 
 // getBundle gives the court bundle: made whole first, so that a failure is an

@@ -61,6 +61,8 @@ type Summary struct {
 	Checkpoint    ledger.Size
 	// Media counts the files in the bundle, MissingMedia those named and not in it.
 	Media, MissingMedia int64
+	// Tokens counts the time-stamps over the bundle's own checkpoint.
+	Tokens int64
 	// Length is the bundle's length in bytes.
 	Length int64
 }

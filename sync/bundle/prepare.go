@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"slices"
@@ -57,6 +58,12 @@ type maker struct {
 	keys      map[event.Digest]seal.PublicKey
 	media     map[event.Digest]*event.Media
 	seen      map[event.Seen]bool
+
+	// of the time-stamp tokens: what the pages and custody need, and their certificates
+	stamped      []verify.Stamped
+	stampedTimes []stampedTime
+	ownTimes     []custody.Token
+	tokenChain   []*x509.Certificate
 }
 
 // chain is what is shown and hidden of a device.
@@ -91,7 +98,7 @@ func Prepare(ctx context.Context, src Source, o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = mk.pass(mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia,
+	err = mk.pass(mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addMedia,
 		mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts)
 	var p *Prepared
 	if err == nil {
@@ -113,7 +120,7 @@ func Record(ctx context.Context, src Source, c event.UUID) (r *custody.Record, s
 	if err != nil {
 		return nil, 0, err
 	}
-	err = mk.pass(mk.checkpoint, mk.rulePack, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addMedia)
+	err = mk.pass(mk.checkpoint, mk.rulePack, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addMedia)
 	if err == nil {
 		r, _, err = mk.judge()
 	}
@@ -293,6 +300,7 @@ func (mk *maker) finish() (*Prepared, error) {
 			p.summary.Media++
 		}
 	}
+	p.summary.Tokens = int64(len(mk.ownTimes))
 	p.summary.MissingMedia = int64(len(mk.media)) - p.summary.Media
 	p.summary.Length = container.Length(entries)
 	return p, nil

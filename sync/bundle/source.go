@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"iter"
@@ -44,6 +45,18 @@ type Media struct {
 	Got  event.Digest
 }
 
+// Token is an RFC 3161 token over a checkpoint, as package stamp keeps it.
+type Token struct {
+	// Note is the exact checkpoint that it is over.
+	Note []byte
+	// Authority is the name of its maker in the configuration, good for a file's name.
+	Authority string
+	Response  []byte
+	// Chain is the certificates from the token's issuer to the root that was
+	// trusted when the token was taken in.
+	Chain []*x509.Certificate
+}
+
 // Source gives what a bundle is made of. All methods answer as of the checkpoint
 // of the given size: only entries with an index below it exist. They are called
 // from one goroutine, one after another; an iterator is read to its end, or left,
@@ -74,6 +87,10 @@ type Source interface {
 	// Note gives the signed checkpoint of an earlier size: that with the given
 	// digest if it is kept, else another of that size, else nil.
 	Note(ctx context.Context, size ledger.Size, digest event.Digest) ([]byte, error)
+	// Stamped lists the sizes of the checkpoints up to a size that have time-stamp
+	// tokens. Tokens gives those of one size, also over several notes of it.
+	Stamped(ctx context.Context, size ledger.Size) ([]ledger.Size, error)
+	Tokens(ctx context.Context, size ledger.Size) ([]Token, error)
 	// Media says what became of a file. Open gives the bytes of one that is present.
 	Media(ctx context.Context, sha256 event.Digest) (Media, error)
 	Open(ctx context.Context, sha256 event.Digest) (io.ReadCloser, error)

@@ -28,7 +28,7 @@ func (mk *maker) judge() (*custody.Record, time.Time, error) {
 		return nil, time.Time{}, err
 	}
 	own := custody.CheckpointTime{Size: int64(mk.cp.Size), Root: event.Root(mk.cp.Root), Note: sha256.Sum256(mk.cp.Note()),
-		Signed: mk.leaves[ledger.Index(mk.cp.Size-1)].Leaf.Received.Time()}
+		Signed: mk.leaves[ledger.Index(mk.cp.Size-1)].Leaf.Received.Time(), Tokens: mk.ownTimes}
 	return mk.asm.Record(mk.rules, own, mk.m.Disclosure.Scope == bag.Exhibits), own.Signed, nil
 }
 
@@ -38,7 +38,7 @@ func (mk *maker) addReport() error {
 	if err != nil {
 		return err
 	}
-	v := verify.Announce(&mk.m, judged)
+	v := verify.Announce(&mk.m, judged, mk.stamped)
 	v.Record, v.Quarantine = record, mk.kept
 	for _, m := range mk.listed {
 		v.Media = append(v.Media, verify.Media{MediaLine: m})
@@ -100,6 +100,8 @@ type example struct {
 	// Tile is the file of its tile, Offset where its hash begins there.
 	Tile   string
 	Offset int64
+	// Tokens are the time-stamps, of the bundle's checkpoint and earlier ones.
+	Tokens []stampedTime
 }
 
 // addTexts writes the pages that say how to check the bundle without us.
@@ -132,7 +134,7 @@ func (mk *maker) addTexts() error {
 func (mk *maker) example() *example {
 	a := &mk.m.Authority
 	x := &example{Folder: bag.Folder(mk.m.Bundle), Bundle: mk.m.Bundle.String(), Case: mk.m.Case.String(), Made: string(mk.m.Made),
-		Purpose: mk.m.Purpose, Authority: a.Name, AuthorityKey: a.Key.ID.String(), LogKey: a.LogKey, Size: int64(mk.cp.Size)}
+		Purpose: mk.m.Purpose, Authority: a.Name, AuthorityKey: a.Key.ID.String(), LogKey: a.LogKey, Size: int64(mk.cp.Size), Tokens: mk.stampedTimes}
 	var events int64
 	for i, index := range mk.order {
 		l := mk.leaves[index]

@@ -76,6 +76,8 @@ type CheckpointTime struct {
 
 // Token is an RFC 3161 timestamp token. It counts only where it was verified.
 type Token struct {
+	// Time is the latest at which it may have been made: the authority's time and
+	// the accuracy that it states.
 	Time     time.Time
 	Verified bool
 	// Authority names the timestamp authority, Detail says why a token did not verify.

@@ -18,9 +18,8 @@ const maxDepth = 40
 var errDER = errors.New("it is not DER")
 
 // checkDER reports whether data is exactly one element in DER, as far as tags and
-// lengths go, in all that is constructed. The library that checks the signature
-// reads BER with indefinite lengths, without a bound to its recursion and with
-// reads beyond the end; what passes here is read by it as it stands.
+// lengths go, in all that is constructed: also in what is signed or passed over as
+// a whole, such as a certificate's name.
 func checkDER(data []byte) error {
 	rest, err := skip(data, maxDepth)
 	if err == nil && len(rest) > 0 {

@@ -1,6 +1,8 @@
 package stamp_test
 
 import (
+	"bytes"
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -11,6 +13,8 @@ import (
 
 	"fieldseal/sync/stamp"
 	"fieldseal/sync/stamp/stamptest"
+
+	"github.com/digitorus/timestamp"
 )
 
 var note = []byte("custody.test/log\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— custody.test/log AAAAAAAA\n")
@@ -79,6 +83,11 @@ func TestAccepts(t *testing.T) {
 			}
 			if err := stamptest.Verify(t, tok.Response(), note, a.RootPEM(), nil, v.Time); err != nil {
 				t.Error(err)
+			}
+			second, err := timestamp.ParseResponse(tok.Response())
+			if err != nil || !second.Time.Equal(v.Time) || second.Accuracy != v.Accuracy || second.Nonce.Cmp(r.Nonce) != 0 || second.SerialNumber.Cmp(v.Serial) != 0 ||
+				second.Policy.String() != v.Policy || !bytes.Equal(second.HashedMessage, v.Imprint[:]) {
+				t.Errorf("another library reads it as %+v: %v", second, err)
 			}
 		})
 	}
@@ -177,3 +186,23 @@ func TestEveryByte(t *testing.T) {
 
 // unknownExtension is a critical extension that nobody knows.
 var unknownExtension = pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 9}, Critical: true, Value: []byte{5, 0}}
+
+// TestRequest: another library reads the request as it was meant, and no two have one nonce.
+func TestRequest(t *testing.T) {
+	digest := sha256.Sum256(note)
+	seen := map[string]bool{}
+	for range 100 {
+		r, err := stamp.NewRequest(digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := timestamp.ParseRequest(r.DER)
+		if err != nil || q.HashAlgorithm != crypto.SHA256 || !bytes.Equal(q.HashedMessage, digest[:]) || !q.Certificates || q.Nonce.Cmp(r.Nonce) != 0 || q.TSAPolicyOID != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		if seen[r.Nonce.String()] || r.Nonce.BitLen() != 127 {
+			t.Fatalf("nonce %v", r.Nonce)
+		}
+		seen[r.Nonce.String()] = true
+	}
+}

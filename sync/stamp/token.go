@@ -38,6 +38,7 @@ const (
 	oidSHA384        = "2.16.840.1.101.3.4.2.2"
 	oidSHA512        = "2.16.840.1.101.3.4.2.3"
 	oidRSA           = "1.2.840.113549.1.1.1"
+	oidPKCS1         = "1.2.840.113549.1.1."
 )
 
 var digests = map[string]crypto.Hash{oidSHA256: crypto.SHA256, oidSHA384: crypto.SHA384, oidSHA512: crypto.SHA512}
@@ -54,13 +55,15 @@ var granted = []byte{0x30, 3, 2, 1, 0}
 // Token is a token whose form was read. Nothing it says may be believed yet.
 type Token struct {
 	response []byte // canonical
-	content  []byte // ContentInfo, a part of response
 
 	info   Info
 	tst    []byte // the TSTInfo that is signed
 	digest string // OID of the digest of the signed attributes
 
-	attributes map[string]cryptobyte.String // the one value of each signed attribute
+	signed     cryptobyte.String            // the signed attributes, without tag and length
+	attributes map[string]cryptobyte.String // the one value of each
+	signature  cryptobyte.String
+	algorithm  string // OID of the signature algorithm
 	certs      []*x509.Certificate
 	signer     *x509.Certificate
 	essV1      []essID
@@ -149,8 +152,7 @@ func Parse(response []byte) (*Token, error) {
 		return nil, malformed("it is not a response with status granted and a token alone")
 	}
 	t := &Token{response: bytes.Clone(response)}
-	t.content = t.response[len(t.response)-len(content):]
-	if err := t.readContent(); err != nil {
+	if err := t.readContent(t.response[len(t.response)-len(content):]); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -215,8 +217,8 @@ func freeText(words cryptobyte.String) string {
 }
 
 // readContent reads the SignedData within the ContentInfo (RFC 5652, 3 and 5.1).
-func (t *Token) readContent() error {
-	f := within(t.content)
+func (t *Token) readContent(content []byte) error {
+	f := within(content)
 	info := f.sequence()
 	info.isOID(oidSignedData)
 	explicit := within(info.element(asn1.Tag(0).Constructed().ContextSpecific()))
@@ -275,7 +277,7 @@ func (t *Token) readCertificates(set cryptobyte.String) error {
 			return malformed("a certificate in it cannot be read: " + err.Error())
 		}
 		if err := checkKey(c); err != nil {
-			return malformed(err.Error())
+			return malformed("a certificate in it: " + err.Error())
 		}
 		if slices.ContainsFunc(t.certs, func(o *x509.Certificate) bool { return o.Equal(c) }) {
 			return malformed("it has the same certificate twice")
@@ -295,7 +297,7 @@ func (t *Token) readSigner(data cryptobyte.String, listed string) error {
 	digest, _ := f.algorithm()
 	signed := f.element(asn1.Tag(0).Constructed().ContextSpecific())
 	alg, null := f.algorithm()
-	f.element(asn1.OCTET_STRING)
+	signature := f.element(asn1.OCTET_STRING)
 	if f.bad {
 		return malformed("its signer is not in the accepted form: version 1, named by issuer and serial number, with signed attributes")
 	}
@@ -311,7 +313,7 @@ func (t *Token) readSigner(data cryptobyte.String, listed string) error {
 	if null && strings.HasPrefix(alg, "1.2.840.10045.") {
 		return malformed("its ECDSA signature algorithm has parameters")
 	}
-	t.digest = digest
+	t.digest, t.algorithm, t.signature, t.signed = digest, alg, signature, signed
 	for _, c := range t.certs {
 		if bytes.Equal(c.RawIssuer, issuer) && c.SerialNumber.Cmp(serial) == 0 {
 			if t.signer != nil {
@@ -323,13 +325,14 @@ func (t *Token) readSigner(data cryptobyte.String, listed string) error {
 	if t.signer == nil {
 		return malformed("its signer's certificate is not in it")
 	}
-	return t.readAttributes(signed)
+	return t.readAttributes()
 }
 
 // readAttributes reads the signed attributes. Their order must be that of DER,
 // because that order is what is signed.
-func (t *Token) readAttributes(set cryptobyte.String) error {
+func (t *Token) readAttributes() error {
 	t.attributes = map[string]cryptobyte.String{}
+	set := t.signed
 	var last []byte
 	for !set.Empty() {
 		f := &fields{s: set}
@@ -439,4 +442,4 @@ func checkExtensions(list cryptobyte.String) error {
 	return nil
 }
 
-var errWeak = errors.New("a certificate in it has a key that is too weak, too long, or neither RSA nor ECDSA")
+var errWeak = errors.New("its key is too weak, too long, or neither RSA nor ECDSA")

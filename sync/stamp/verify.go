@@ -10,16 +10,13 @@ import (
 	_ "crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"fmt"
 	"math/big"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
-	"github.com/digitorus/pkcs7"
 	"golang.org/x/crypto/cryptobyte"
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -35,6 +32,8 @@ const (
 type Options struct {
 	// Roots are the trusted authorities; required.
 	Roots *Roots
+	// Between are certificates that may help to find a chain; they are not trusted.
+	Between []*x509.Certificate
 	// Policies are the accepted policies, in dots; none means any.
 	Policies []string
 	// Nonce is the one that was sent; nil where the request is not at hand, as in
@@ -81,42 +80,51 @@ func (t *Token) Verify(digest [32]byte, o Options) (*Verified, error) {
 	if len(o.Policies) > 0 && !slices.Contains(o.Policies, t.info.Policy) {
 		return nil, fmt.Errorf("%w: it was made under %s, accepted are %s", ErrPolicy, t.info.Policy, strings.Join(o.Policies, ", "))
 	}
-	chain, err := t.chain(o.Roots)
+	chain, err := t.chain(o.Roots, o.Between)
 	if err != nil {
 		return nil, err
 	}
 	return &Verified{Info: t.info, Authority: t.Authority(), Chain: chain}, nil
 }
 
-// library guards pkcs7, which counts its indentation in a global variable.
-var library sync.Mutex
+// schemes are the signature schemes by the digest, for RSA and for ECDSA.
+var schemes = map[string][2]x509.SignatureAlgorithm{
+	oidSHA256: {x509.SHA256WithRSA, x509.ECDSAWithSHA256},
+	oidSHA384: {x509.SHA384WithRSA, x509.ECDSAWithSHA384},
+	oidSHA512: {x509.SHA512WithRSA, x509.ECDSAWithSHA512},
+}
 
 // checkSignature checks the digest of the TSTInfo and the signature over the
-// signed attributes. Parse has settled that there is one signer with a known
-// algorithm, that its certificate is there once, and that all is DER.
+// signed attributes, which is made over them as a SET (RFC 5652, 5.4). Parse has
+// settled that there is one signer with a known algorithm, and that all is DER.
 func (t *Token) checkSignature() error {
-	library.Lock()
-	defer library.Unlock()
-	p7, err := pkcs7.Parse(t.content)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrSignature, what) }
+	kind := &fields{s: t.attributes[oidContentType]}
+	if kind.isOID(oidTSTInfo); kind.bad || !kind.s.Empty() {
+		return bad("what is signed is not said to be a TSTInfo")
 	}
-	if !bytes.Equal(p7.Content, t.tst) || len(p7.Signers) != 1 || p7.GetOnlySigner() == nil || !p7.GetOnlySigner().Equal(t.signer) {
-		return malformed("it can be read in two ways")
-	}
-	// Without roots, and at a given time so that none is taken from the clock.
-	if err := p7.VerifyWithOpts(x509.VerifyOptions{CurrentTime: t.info.Time}); err != nil {
-		return fmt.Errorf("%w: %w", ErrSignature, err)
-	}
-	var kind asn1.ObjectIdentifier
-	if rest, err := asn1.Unmarshal(t.attributes[oidContentType], &kind); err != nil || len(rest) > 0 || kind.String() != oidTSTInfo {
-		return fmt.Errorf("%w: what is signed is not said to be a TSTInfo", ErrSignature)
-	}
-	var sum []byte
+	sum := &fields{s: t.attributes[oidMessageDigest]}
+	stated := sum.element(casn1.OCTET_STRING)
 	h := digests[t.digest].New()
 	h.Write(t.tst)
-	if rest, err := asn1.Unmarshal(t.attributes[oidMessageDigest], &sum); err != nil || len(rest) > 0 || !bytes.Equal(sum, h.Sum(nil)) {
-		return fmt.Errorf("%w: the signed digest is not that of the TSTInfo", ErrSignature)
+	if sum.bad || !sum.s.Empty() || !bytes.Equal(stated, h.Sum(nil)) {
+		return bad("the signed digest is not that of the TSTInfo")
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(casn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(t.signed) })
+	set, err := b.Bytes()
+	if err != nil {
+		return bad(err.Error())
+	}
+	scheme, isRSA := schemes[t.digest][1], false
+	if _, isRSA = t.signer.PublicKey.(*rsa.PublicKey); isRSA {
+		scheme = schemes[t.digest][0]
+	}
+	if isRSA != strings.HasPrefix(t.algorithm, oidPKCS1) {
+		return bad("its algorithm is not that of the certificate's key")
+	}
+	if err := t.signer.CheckSignature(scheme, set, t.signature); err != nil {
+		return bad(err.Error())
 	}
 	return nil
 }
@@ -183,9 +191,9 @@ func names(c *x509.Certificate, general cryptobyte.String) bool {
 // chain leads from the signer to a trusted root. All of it must have been valid
 // at the token's time, and every further certificate that the signed attributes
 // name must be in it.
-func (t *Token) chain(roots *Roots) ([]*x509.Certificate, error) {
+func (t *Token) chain(roots *Roots, helpers []*x509.Certificate) ([]*x509.Certificate, error) {
 	between := roots.between.Clone()
-	for _, c := range t.certs {
+	for _, c := range append(t.certs[:len(t.certs):len(t.certs)], helpers...) {
 		between.AddCert(c)
 	}
 	chains, err := t.signer.Verify(x509.VerifyOptions{Roots: roots.roots, Intermediates: between, CurrentTime: t.info.Time,

@@ -160,6 +160,11 @@ func TestPaths(t *testing.T) {
 		SeenConsistencyPath(0):              {Class: ClassSeenConsistency},
 		TilePath(ledger.TileID{N: 1234}, 9): {Class: ClassTile, Tile: ledger.TileID{N: 1234}, Width: 9},
 		"data/ledger/tsa/cn-1.tsr":          {Class: ClassToken},
+		TokenPath("cn-1"):                   {Class: ClassToken},
+		PathTokenChain:                      {Class: ClassTokenChain},
+		DatedCheckpointPath(12):             {Class: ClassDatedCheckpoint, Size: 12},
+		DatedConsistencyPath(12):            {Class: ClassDatedConsistency, Size: 12},
+		DatedTokenPath(12, "cn-1"):          {Class: ClassDatedToken, Size: 12},
 	} {
 		if got := ParsePath(path); got != want {
 			t.Errorf("%s is %+v, want %+v", path, got, want)
@@ -168,7 +173,9 @@ func TestPaths(t *testing.T) {
 	for _, path := range []string{"", "data/", "data/x", "bagit.txt", PathManifest, PathFiles, "data/media/" + d.String(), "data/media/" + d.String() + ".JPG",
 		"data/media/" + d.String() + ".toolongext", "data/media/" + d.String() + ".a/b", "data/keys/" + d.String() + ".key", "data/keys/x.pem",
 		"data/ledger/seen/01/checkpoint", "data/ledger/seen/-1/checkpoint", "data/ledger/seen/1/other", "data/ledger/seen/1", "data/ledger/tile/9/000",
-		"data/ledger/tile/0/1", "data/ledger/tsa/.tsr", "data/ledger/tsa/A.tsr", "data/ledger/tsa/a/b.tsr", "data/rules/" + d.String() + ".txt"} {
+		"data/ledger/tile/0/1", "data/ledger/tsa/.tsr", "data/ledger/tsa/A.tsr", "data/ledger/tsa/a/b.tsr",
+		"data/ledger/tsa/other.pem", "data/ledger/dated/1/A.tsr", "data/ledger/dated/01/a.tsr", "data/ledger/dated/1/2/a.tsr", "data/ledger/dated/a.tsr",
+		"data/ledger/dated/1/token", "data/ledger/seen/1/a.tsr", "data/ledger/dated/1/.tsr", "data/rules/" + d.String() + ".txt"} {
 		if got := ParsePath(path); got.Class != ClassUnknown {
 			t.Errorf("%q is taken for %+v", path, got)
 		}

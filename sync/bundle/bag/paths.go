@@ -33,6 +33,10 @@ const (
 	PathReportZH   = "data/report/index.zh.html"
 )
 
+// PathTokenChain is a file that a bundle with time-stamp tokens has: the
+// certificates from their makers to the roots that the authority trusts, as PEM.
+const PathTokenChain = dirTSA + "chain.pem"
+
 // Folders of the files that vary.
 const (
 	dirKeys   = "data/keys/"
@@ -40,6 +44,7 @@ const (
 	dirRules  = "data/rules/"
 	dirSeen   = "data/ledger/seen/"
 	dirTSA    = "data/ledger/tsa/"
+	dirDated  = "data/ledger/dated/"
 	dirLedger = "data/ledger/"
 
 	folderPrefix = "fieldseal-"
@@ -85,12 +90,17 @@ const (
 	ClassSeenConsistency
 	ClassTile
 	ClassToken
+	ClassTokenChain
+	ClassDatedCheckpoint
+	ClassDatedConsistency
+	ClassDatedToken
 )
 
 var fixed = map[string]Class{
 	PathReadme: ClassText, PathVerify: ClassText, PathVerifyZH: ClassText, PathReport: ClassReport, PathReportZH: ClassReport,
 	PathEvents: ClassEvents, PathQuarantine: ClassQuarantine, PathChains: ClassChains, PathMedia: ClassMediaList,
 	PathCheckpoint: ClassCheckpoint, PathLogKey: ClassLogKey, PathLogPEM: ClassLogPEM, PathLeaves: ClassLeaves,
+	PathTokenChain: ClassTokenChain,
 }
 
 // Path is a file's place with what its name says.
@@ -98,7 +108,7 @@ type Path struct {
 	Class Class
 	// Digest is the key id of ClassKey and the file's digest of ClassMedia.
 	Digest event.Digest
-	// Size is the tree size of the two ClassSeen classes.
+	// Size is the tree size of the ClassSeen and ClassDated classes.
 	Size ledger.Size
 	// Tile and Width are those of ClassTile.
 	Tile  ledger.TileID
@@ -127,6 +137,26 @@ func SeenConsistencyPath(size ledger.Size) string {
 	return fmt.Sprintf("%s%d/consistency", dirSeen, size)
 }
 
+// TokenPath is where a token over the bundle's checkpoint stands. The name is 1 to 64 of a-z, 0-9 and -.
+func TokenPath(name string) string { return dirTSA + name + tokenExtension }
+
+// DatedCheckpointPath is where an earlier checkpoint stands over which there are tokens.
+func DatedCheckpointPath(size ledger.Size) string {
+	return fmt.Sprintf("%s%d/checkpoint", dirDated, size)
+}
+
+// DatedConsistencyPath is where the proof from it to the bundle's checkpoint stands.
+func DatedConsistencyPath(size ledger.Size) string {
+	return fmt.Sprintf("%s%d/consistency", dirDated, size)
+}
+
+// DatedTokenPath is where a token over it stands.
+func DatedTokenPath(size ledger.Size, name string) string {
+	return fmt.Sprintf("%s%d/%s%s", dirDated, size, name, tokenExtension)
+}
+
+const tokenExtension = ".tsr"
+
 // ParsePath says what a file below data/ is, by its path; ClassUnknown where the
 // layout has no such file.
 func ParsePath(path string) Path {
@@ -152,10 +182,20 @@ var varying = map[string]func(rest string) (Path, bool){
 		return digestName(s, ClassRules, func(ext string) bool { return ext == "json" })
 	},
 	dirTSA: func(s string) (Path, bool) {
-		name, ok := strings.CutSuffix(s, ".tsr")
+		name, ok := strings.CutSuffix(s, tokenExtension)
 		return Path{Class: ClassToken}, ok && validToken(name)
 	},
-	dirSeen: seenName,
+	dirSeen: func(s string) (Path, bool) {
+		return treeName(s, map[string]Class{"checkpoint": ClassSeenCheckpoint, "consistency": ClassSeenConsistency})
+	},
+	dirDated: func(s string) (Path, bool) {
+		if name, ok := strings.CutSuffix(s, tokenExtension); ok {
+			size, name, _ := strings.Cut(name, "/")
+			p, ok := treeName(size+"/token", map[string]Class{"token": ClassDatedToken})
+			return p, ok && validToken(name)
+		}
+		return treeName(s, map[string]Class{"checkpoint": ClassDatedCheckpoint, "consistency": ClassDatedConsistency})
+	},
 	dirLedger: func(s string) (Path, bool) {
 		id, width, err := ledger.ParseTilePath(s)
 		return Path{Class: ClassTile, Tile: id, Width: width}, err == nil
@@ -168,19 +208,14 @@ func digestName(s string, c Class, ext func(string) bool) (Path, bool) {
 	return Path{Class: c, Digest: d}, err == nil && ext(e)
 }
 
-func seenName(s string) (Path, bool) {
+// treeName reads a tree size and the kind of file about it.
+func treeName(s string, kinds map[string]Class) (Path, bool) {
 	number, kind, _ := strings.Cut(s, "/")
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 0 || strconv.FormatInt(n, 10) != number || ledger.Size(n) > ledger.MaxSize {
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != number || ledger.Size(n) > ledger.MaxSize || kinds[kind] == ClassUnknown {
 		return Path{}, false
 	}
-	switch kind {
-	case "checkpoint":
-		return Path{Class: ClassSeenCheckpoint, Size: ledger.Size(n)}, true
-	case "consistency":
-		return Path{Class: ClassSeenConsistency, Size: ledger.Size(n)}, true
-	}
-	return Path{}, false
+	return Path{Class: kinds[kind], Size: ledger.Size(n)}, true
 }
 
 // maxExtension is the longest file extension that is kept.

@@ -130,6 +130,21 @@ func (s *Source) Note(_ context.Context, size ledger.Size, _ event.Digest) ([]by
 	return s.Notes[size], nil
 }
 
+// Stamped implements bundle.Source.
+func (s *Source) Stamped(_ context.Context, size ledger.Size) (list []ledger.Size, err error) {
+	for n := range s.Stamps {
+		if n <= size {
+			list = append(list, n)
+		}
+	}
+	return list, nil
+}
+
+// Tokens implements bundle.Source.
+func (s *Source) Tokens(_ context.Context, size ledger.Size) ([]bundle.Token, error) {
+	return s.Stamps[size], nil
+}
+
 // Media implements bundle.Source.
 func (s *Source) Media(_ context.Context, d event.Digest) (bundle.Media, error) {
 	if data, ok := s.Files[d]; ok {

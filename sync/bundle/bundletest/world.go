@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"fieldseal/sync/bundle"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/reconcile"
@@ -35,6 +36,8 @@ type World struct {
 	Files     map[event.Digest][]byte
 	// Partial counts the bytes of files that have not arrived whole.
 	Partial map[event.Digest]int64
+	// Stamps are the time-stamp tokens over checkpoints.
+	Stamps map[ledger.Size][]bundle.Token
 	Notes   map[ledger.Size][]byte
 	Newest  ledger.Size
 	// Now is the clock of the server; every entry moves it on.

@@ -1,7 +1,10 @@
 package source
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +34,7 @@ type Source struct {
 	plan    *plan
 	leaves  map[ledger.Index]ledger.Leaf
 	uploads map[event.Digest]int64 // bytes here of files that have not arrived whole
+	note    []byte                 // the checkpoint that Checkpoint gave first
 }
 
 var _ bundle.Source = (*Source)(nil)
@@ -41,9 +45,19 @@ func New(engine *ingest.Engine, s *store.Store, files blob.Store) *Source {
 }
 
 // Export prepares a bundle and records in the log that it was made, of what and
-// by whom, before a byte of it can leave. The caller writes and closes it.
-func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files blob.Store, actor event.UUID, o bundle.Options) (*bundle.Prepared, ingest.Result, error) {
-	p, err := bundle.Prepare(ctx, New(engine, s, files), o)
+// by whom, before a byte of it can leave. The caller writes and closes it. stamp,
+// where it is not nil, has the checkpoint time-stamped first; it is given the
+// exact note, and what it cannot get the bundle is made without.
+func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files blob.Store, actor event.UUID, o bundle.Options, stamp func(context.Context, []byte)) (*bundle.Prepared, ingest.Result, error) {
+	src := New(engine, s, files)
+	if stamp != nil {
+		note, err := src.Checkpoint(ctx)
+		if err != nil {
+			return nil, ingest.Result{}, err
+		}
+		stamp(ctx, note)
+	}
+	p, err := bundle.Prepare(ctx, src, o)
 	if err != nil {
 		return nil, ingest.Result{}, err
 	}
@@ -57,9 +71,17 @@ func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files bl
 }
 
 // Checkpoint implements bundle.Source. Of the notes with the newest size it
-// gives the one that the most witnesses have signed.
-func (s *Source) Checkpoint(ctx context.Context) ([]byte, error) {
-	signed, err := s.engine.Signed(ctx)
+// gives the one that the most witnesses have signed, and the same every time.
+func (s *Source) Checkpoint(ctx context.Context) (note []byte, err error) {
+	if s.note == nil {
+		s.note, err = Newest(ctx, s.engine, s.store)
+	}
+	return bytes.Clone(s.note), err
+}
+
+// Newest gives the note that a bundle made now would be judged against.
+func Newest(ctx context.Context, engine *ingest.Engine, st *store.Store) ([]byte, error) {
+	signed, err := engine.Signed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +90,7 @@ func (s *Source) Checkpoint(ctx context.Context) ([]byte, error) {
 	}
 	note := signed.Note()
 	most := len(signed.Signatures())
-	err = s.store.Read(ctx, func(tx *store.Tx) error {
+	err = st.Read(ctx, func(tx *store.Tx) error {
 		return tx.Each("SELECT note FROM cosigned WHERE size = $1 ORDER BY at", store.Args(int64(signed.Size)), func(scan func(...any) error) error {
 			var text string
 			if err := scan(&text); err != nil {
@@ -213,6 +235,50 @@ func (s *Source) Note(ctx context.Context, size ledger.Size, digest event.Digest
 		return nil
 	})
 	return note, err
+}
+
+// Stamped implements bundle.Source.
+func (s *Source) Stamped(ctx context.Context, size ledger.Size) (list []ledger.Size, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		return tx.Each("SELECT DISTINCT size FROM tokens WHERE size <= $1 ORDER BY size", store.Args(int64(size)), func(scan func(...any) error) error {
+			var n int64
+			err := scan(&n)
+			list = append(list, ledger.Size(n))
+			return err
+		})
+	})
+	return list, err
+}
+
+// Tokens implements bundle.Source. A token over a note that is not kept any more,
+// such as the log's own of a size at which the server stopped short, is left out:
+// there is nothing that it could be checked against.
+func (s *Source) Tokens(ctx context.Context, size ledger.Size) (list []bundle.Token, err error) {
+	var rows []ingest.Token
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		rows, err = ingest.Tokens(tx, int64(size), int64(size))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		note := s.note
+		if sha256.Sum256(note) != r.Note {
+			if note, err = s.Note(ctx, size, r.Note); err != nil {
+				return nil, err
+			}
+		}
+		if note == nil || sha256.Sum256(note) != r.Note {
+			continue
+		}
+		chain, err := x509.ParseCertificates(r.Chain)
+		if err != nil {
+			return nil, fmt.Errorf("%w: the certificates kept with a token by %s over %d entries: %w", bundle.ErrSource, r.Authority, size, err)
+		}
+		list = append(list, bundle.Token{Note: note, Authority: r.Authority, Response: r.Token, Chain: chain})
+	}
+	return list, nil
 }
 
 // Media implements bundle.Source.

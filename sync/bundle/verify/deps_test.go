@@ -13,7 +13,7 @@ var allowed = []string{
 	"fieldseal/schema", // the embedded rule packs
 	"fieldseal/sync/bundle/bag", "fieldseal/sync/bundle/container", "fieldseal/sync/bundle/verify",
 	"fieldseal/sync/custody", "fieldseal/sync/decimal", "fieldseal/sync/event", "fieldseal/sync/hj212",
-	"fieldseal/sync/ledger", "fieldseal/sync/reconcile", "fieldseal/sync/rules", "fieldseal/sync/seal", "fieldseal/sync/unit",
+	"fieldseal/sync/ledger", "fieldseal/sync/reconcile", "fieldseal/sync/rules", "fieldseal/sync/seal", "fieldseal/sync/stamp", "fieldseal/sync/unit",
 	"github.com/go-json-experiment/json", "github.com/klauspost/compress", "github.com/transparency-dev/formats/proof",
 	"golang.org/x/mod/sumdb", "golang.org/x/crypto", "golang.org/x/text",
 }

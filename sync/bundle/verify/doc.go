@@ -32,10 +32,15 @@
 //	revocations  no event was accepted after its key was revoked
 //	chains       every event is tied to its predecessor; every hole is accounted for
 //	seen         every checkpoint that a device embedded is a beginning of this ledger
+//	tokens       every time-stamp is over a checkpoint of this ledger, and signed by the certificate in it
 //	quarantine   every line in quarantine is what the ledger received
 //	media        every file that an event names is there with its digest, or its absence is stated
 //	disclosure   what is shown and hidden is as the manifest counts it
 //	rules        the rule pack is the one that the manifest names
+//
+// Whether a time-stamp counts is no check: it does where its maker is one that
+// the reader trusts (Options.TrustedTSA). Then it bounds times in the record; if
+// not, it bounds nothing, and Verdict.Tokens and the record say why.
 //
 // A check that was not reached because an earlier one failed says so. A pass
 // never means more than Verdict.Limits allows; these are part of every verdict.

@@ -24,8 +24,11 @@ func (v *verifier) judge() error {
 			asm.Checkpoint(custody.CheckpointTime{Size: int64(size), Root: s.root, Note: s.note, Signed: v.found.times[ledger.Index(size-1)]})
 		}
 	}
+	for _, d := range v.datedTimes() {
+		asm.Checkpoint(d)
+	}
 	own := custody.CheckpointTime{Size: int64(v.cp.Size), Root: event.Root(v.cp.Root), Note: sha256.Sum256(v.cp.Note()),
-		Signed: v.found.times[ledger.Index(v.cp.Size-1)]}
+		Signed: v.found.times[ledger.Index(v.cp.Size-1)], Tokens: v.judgedTokens(v.tokens)}
 	v.verdict.Bundle.Judged = own.Signed
 	v.verdict.Quarantine = v.found.kept
 	if err := v.restoreBodies(); err != nil {
@@ -36,11 +39,12 @@ func (v *verifier) judge() error {
 }
 
 // Announce is the verdict as far as the writer of a bundle knows it: what the
-// manifest says, judged as of a time, without checks and without a result.
-func Announce(m *bag.Manifest, judged time.Time) *Verdict {
-	v := &Verdict{Bundle: about(m)}
+// manifest says, judged as of a time, without checks and without a result. Its
+// tokens are those that the writer verified by its own list of authorities.
+func Announce(m *bag.Manifest, judged time.Time, tokens []Stamped) *Verdict {
+	v := &Verdict{Bundle: about(m), Tokens: tokens}
 	v.Bundle.Judged = judged
-	v.limits(facts{manifest: m, quarantine: m.Disclosure.ShownQuarantine})
+	v.limits(facts{manifest: m, quarantine: m.Disclosure.ShownQuarantine, announced: true})
 	return v
 }
 
@@ -55,12 +59,13 @@ type facts struct {
 	pinned   bool
 	// others counts signatures on the checkpoint by keys that are not known.
 	others     int
-	tokens     int
 	quarantine int64
+	// announced: it is the writer who speaks; trustTSA: the reader named time-stamping authorities.
+	announced, trustTSA bool
 }
 
 func (v *verifier) facts() facts {
-	f := facts{manifest: v.m, quarantine: int64(len(v.verdict.Quarantine)), tokens: len(v.byClass(bag.ClassToken))}
+	f := facts{manifest: v.m, quarantine: int64(len(v.verdict.Quarantine)), trustTSA: v.o.TrustedTSA != nil}
 	if v.m != nil {
 		f.pinned = v.verdict.Bundle.Pinned
 	}
@@ -106,15 +111,7 @@ func (v *Verdict) limitsOfTrust(f facts) {
 	v.limit("NO_WITNESS",
 		fmt.Sprintf("No independent witness vouches for the checkpoint here; signatures on it by keys that are not known: %d. Against an authority that rewrites its own ledger only the checkpoints that devices had seen stand.", f.others),
 		fmt.Sprintf("此处没有独立见证方为检查点作证（未知密钥的签名：%d 个）。若管理机构自行改写账本，只有设备所见检查点可资比对。", f.others))
-	if f.tokens > 0 {
-		v.limit("TOKENS_NOT_CHECKED",
-			fmt.Sprintf("%d RFC 3161 time-stamp tokens are in the bundle and are not checked here; use openssl ts -verify.", f.tokens),
-			fmt.Sprintf("证据包内有 %d 个 RFC 3161 时间戳，此处未核验；请使用 openssl ts -verify。", f.tokens))
-		return
-	}
-	v.limit("NO_TIMESTAMP_TOKEN",
-		"No trusted time-stamp stands over the checkpoint; its age rests on the server's clock.",
-		"检查点未附可信时间戳，其时间以服务器时钟为准。")
+	v.limitsOfTime(f)
 }
 
 func (v *Verdict) limitsOfShowing(f facts) {
@@ -152,6 +149,7 @@ func (v *Verdict) order() {
 		return cmp.Or(cmp.Compare(rank[a.Check], rank[b.Check]), cmp.Compare(at(a.Index), at(b.Index)),
 			cmp.Compare(a.File, b.File), cmp.Compare(a.Detail, b.Detail))
 	})
+	slices.SortFunc(v.Tokens, func(a, b Stamped) int { return cmp.Or(cmp.Compare(a.Size, b.Size), cmp.Compare(a.File, b.File)) })
 	slices.SortStableFunc(v.Notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(at(a.Index), at(b.Index)), cmp.Compare(a.Code, b.Code))
 	})

@@ -275,10 +275,13 @@ func (v *verifier) checkSeen() error {
 type times map[ledger.Index]time.Time
 
 // closing lists the indices whose time is needed: the last leaf of the checkpoint
-// and of every one that was seen.
+// and of every one that was seen or has tokens.
 func (v *verifier) closing() times {
 	t := times{ledger.Index(v.cp.Size - 1): {}}
 	for size := range v.seen {
+		t[ledger.Index(size-1)] = time.Time{}
+	}
+	for size := range v.dated {
 		t[ledger.Index(size-1)] = time.Time{}
 	}
 	return t

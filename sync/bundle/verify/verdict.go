@@ -46,6 +46,8 @@ type Verdict struct {
 	// Record is the custody record; absent where the events could not be judged.
 	Record *custody.Record `json:"record,omitzero"`
 	Media  []Media         `json:"media,omitzero"`
+	// Tokens are the time-stamps over the ledger.
+	Tokens []Stamped `json:"tokens,omitzero"`
 	// Quarantine lists the lines shown that are not accepted events.
 	Quarantine []Quarantined `json:"quarantine,omitzero"`
 }
@@ -194,6 +196,7 @@ const (
 	chkRevocations = "revocations"
 	chkChains      = "chains"
 	chkSeen        = "seen"
+	chkTokens      = "tokens"
 	chkQuarantine  = "quarantine"
 	chkMedia       = "media"
 	chkDisclosure  = "disclosure"
@@ -218,6 +221,7 @@ var checkTitles = []struct {
 	{chkRevocations, "No event was accepted after its key was revoked", "密钥吊销后未再接受其事件"},
 	{chkChains, "Every event is tied to the one before it", "每个事件均与其前一事件相连"},
 	{chkSeen, "The checkpoints that devices had seen belong to this ledger", "设备所见检查点均属于本账本"},
+	{chkTokens, "Time-stamps are over checkpoints of this ledger and signed", "时间戳针对本账本的检查点且签名无误"},
 	{chkQuarantine, "Lines in quarantine are what was received", "隔离区内容与收到的内容一致"},
 	{chkMedia, "Files named by events are there or their absence is stated", "事件所指文件在包内，或已说明缺失"},
 	{chkDisclosure, "What is shown and hidden is as counted", "披露与未披露的数量与清单一致"},

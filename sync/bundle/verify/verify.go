@@ -12,9 +12,11 @@ import (
 
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/bundle/container"
+	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/rules"
+	"fieldseal/sync/stamp"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -27,6 +29,11 @@ type Options struct {
 	// bundle shows only that it agrees with itself, and the verdict says so.
 	TrustedLogKeys     []string
 	TrustedAuthorities []event.Digest
+	// TrustedTSA are the time-stamping authorities that the reader trusts; nil means
+	// none, and time-stamps then bound no time. TSAPolicies are the policies that the
+	// reader accepts; none means any.
+	TrustedTSA  *stamp.Roots
+	TSAPolicies []string
 	// Workers is the number of goroutines that check signatures; 0 means all cores.
 	Workers int
 	// Progress is told now and then how far the work has come, from one
@@ -87,6 +94,8 @@ type verifier struct {
 	cp     *ledger.SignedCheckpoint
 	tiles  *ledger.VerifiedTiles
 	seen   map[ledger.Size]*seenTree
+	dated  map[ledger.Size]*datedTree
+	tokens []custody.Token // over cp
 	chains map[event.UUID]*bag.ChainLine
 	media  map[event.Digest]*Media
 	rules  *rules.Pack
@@ -101,7 +110,7 @@ func (v *verifier) run(r io.ReaderAt, size int64) error {
 	stages := []func() error{
 		func() error { return v.openContainer(r, size) },
 		v.readManifest, v.readFiles, v.checkTags, v.checkTrust,
-		v.readCheckpoint, v.readTiles, v.readSeen, v.readChains, v.readMediaList, v.readRules,
+		v.readCheckpoint, v.readTiles, v.readSeen, v.readTokens, v.readChains, v.readMediaList, v.readRules,
 		v.readEvents, v.checkChains, v.checkSeen, v.checkDisclosure, v.checkMedia, v.checkKeys, v.hashRest,
 		v.judge,
 	}
