@@ -305,7 +305,7 @@ func (c *chain) keepOffer(o *offer, answer Saved) error {
 // keepItems makes the items that were received known here by label, so that they can be
 // checked in before the records that made them were ever fetched.
 func (c *chain) keepItems(o *offer) error {
-	e := entry{id: o.id, caseID: o.terms.Case}
+	e := entry{id: o.id, caseID: o.terms.Case, by: o.device}
 	for _, it := range o.terms.Items {
 		if err := putThing(c.t, e, thing{kind: it.Item.Kind, id: it.Item.ID, label: it.Label, seal: it.SealNo}); err != nil {
 			return err

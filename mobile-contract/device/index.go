@@ -19,6 +19,8 @@ type entry struct {
 	own    bool
 	// device is this store's own, to know which label blocks are for it.
 	device event.UUID
+	// by is the device that sealed the event; zero where it is this store's own.
+	by event.UUID
 }
 
 // thing is a row of the table of things.
@@ -45,9 +47,15 @@ func index(t *tx, e entry) error {
 			return err
 		}
 	case *event.SealApplied:
+		if ok, err := entitled(t, e); err != nil || !ok {
+			return err
+		}
 		return t.exec(`UPDATE things SET seal_no = $3 WHERE kind = $1 AND id = $2`, string(b.Item.Kind), b.Item.ID[:], b.NewSeal)
 	case *event.EventAmended:
 		if b.Void {
+			if ok, err := sameSide(t, e, b.Target); err != nil || !ok {
+				return err
+			}
 			return t.exec(`UPDATE things SET void_by = $2 WHERE event_id = $1`, b.Target[:], e.id[:])
 		}
 		return nil
@@ -96,6 +104,9 @@ func thingOf(body event.Body) (thing, bool) {
 // putThing keeps the first statement's event and own flag, and the newest words. A
 // thing known from a handover alone takes the event that made it once that is here.
 func putThing(t *tx, e entry, th thing) error {
+	if ok, err := mayDescribe(t, e, th); err != nil || !ok {
+		return err
+	}
 	return t.exec(`INSERT INTO things (kind, id, case_id, label, seal_no, parent, event_id, own)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (kind, id) DO UPDATE SET label = excluded.label, parent = coalesce(excluded.parent, things.parent),

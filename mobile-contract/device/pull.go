@@ -179,7 +179,7 @@ func putVerified(t *tx, id *Identity, v *seal.Verified, c *wire.Change) error {
 	if b, ok := v.Body().(*event.MediaReceived); ok {
 		return t.exec(`UPDATE media SET state = 'sent', uploaded = size, last_error = NULL, arrival = $2 WHERE sha256 = $1 AND state <> 'held'`, b.SHA256[:], eid[:])
 	}
-	return index(t, entry{id: eid, typ: p.Type, caseID: p.Case, body: v.Body(), device: id.Device})
+	return index(t, entry{id: eid, typ: p.Type, caseID: p.Case, body: v.Body(), device: id.Device, by: p.Device})
 }
 
 func putPulled(t *tx, id event.ID, p *event.Payload, line []byte, c *wire.Change, state, why string) error {
