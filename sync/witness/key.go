@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,6 +188,19 @@ func Time(sig []byte) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%w: %d seconds", ErrTime, sec)
 	}
 	return time.Unix(int64(sec), 0).UTC(), nil
+}
+
+// Quorum is when a quorum of witnesses had cosigned a note: given the times of
+// its cosignatures, one of each witness, the quorum-th of them in order. Liars that
+// are fewer than a quorum cannot make it earlier than every honest time, and where
+// a quorum is honest nobody can make it later than every honest time. It is zero
+// where there is no quorum.
+func Quorum(times []time.Time, quorum int) time.Time {
+	if quorum < 1 || len(times) < quorum {
+		return time.Time{}
+	}
+	sorted := slices.SortedFunc(slices.Values(times), time.Time.Compare)
+	return sorted[quorum-1]
 }
 
 // message is what a witness signs.

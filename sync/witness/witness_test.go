@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -395,4 +396,38 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
+}
+
+func TestQuorum(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	for _, x := range []struct {
+		times  []time.Time
+		quorum int
+		want   time.Time
+	}{
+		{nil, 1, time.Time{}}, {[]time.Time{at(5)}, 2, time.Time{}}, {[]time.Time{at(5)}, 0, time.Time{}}, {[]time.Time{at(5)}, 1, at(5)},
+		{[]time.Time{at(9), at(5), at(7)}, 2, at(7)}, {[]time.Time{at(9), at(5), at(7)}, 3, at(9)}, {[]time.Time{at(9), at(5), at(7)}, 1, at(5)},
+	} {
+		if got := Quorum(x.times, x.quorum); !got.Equal(x.want) {
+			t.Errorf("%d of %v: %v", x.quorum, x.times, got)
+		}
+	}
+	// With fewer liars than a quorum it is never before all honest times, and with
+	// a quorum of honest ones never behind all of them.
+	rapid.Check(t, func(t *rapid.T) {
+		honest := rapid.SliceOfN(rapid.Int64Range(1000, 2000), 1, 5).Draw(t, "honest")
+		lies := rapid.SliceOfN(rapid.Int64Range(1, 9000), 0, 5).Draw(t, "lies")
+		quorum := rapid.IntRange(1, len(honest)+len(lies)).Draw(t, "quorum")
+		var times []time.Time
+		for _, s := range append(slices.Clone(lies), honest...) {
+			times = append(times, at(s))
+		}
+		got := Quorum(times, quorum).Unix()
+		if len(lies) < quorum && got < slices.Min(honest) {
+			t.Fatalf("before all honest times: %d", got)
+		}
+		if len(honest) >= quorum && got > slices.Max(honest) {
+			t.Fatalf("behind all honest times: %d", got)
+		}
+	})
 }
