@@ -11,6 +11,7 @@ import (
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/bundle/verify"
 	"fieldseal/sync/report"
+	"fieldseal/sync/stamp"
 )
 
 // main gives a page the function
@@ -18,7 +19,7 @@ import (
 //	custodyVerify(source, options) → Promise of {status, json, html}
 //
 // source is {size, read(offset, length) → Promise of Uint8Array}, as a File in a
-// browser gives with slice; options is {trust: [keys], lang: "en"|"zh",
+// browser gives with slice; options is {trust: [keys], tsa: "root certificates of time-stamping authorities, PEM", lang: "en"|"zh",
 // progress(stage, done, total)}, each optional. status is the exit status of the
 // command; json the verdict, html the report. A file that is no bundle rejects
 // the promise. The page then needs no server and no network.
@@ -45,6 +46,12 @@ func verifyInPage(source, options js.Value) (any, error) {
 		keys := options.Get("trust")
 		for i := range length(keys) {
 			if err := trust(&o, keys.Index(i).String()); err != nil {
+				return nil, err
+			}
+		}
+		if tsa := options.Get("tsa"); tsa.Truthy() {
+			var err error
+			if o.TrustedTSA, err = stamp.ParseRoots([]byte(tsa.String())); err != nil {
 				return nil, err
 			}
 		}

@@ -62,6 +62,7 @@ func (p *printer) verdict() {
 		}
 		p.say("    %s", f)
 	}
+	p.tokens()
 	if v.Record != nil {
 		p.exhibits()
 		p.defects()
@@ -98,7 +99,7 @@ func (p *printer) about() {
 	}
 	p.say("%s: %s (%s, %s)", p.in("Kept by", "管理机构"), p.in(b.Authority.Name, or(b.Authority.NameZH, b.Authority.Name)), b.Authority.Origin, pin)
 	if !b.Judged.IsZero() {
-		p.say("%s: %s", p.in("Judged as of", "评判时点"), stamp(b.Judged))
+		p.say("%s: %s", p.in("Judged as of", "评判时点"), clock(b.Judged))
 	}
 	d := b.Disclosure
 	scope := p.in("the whole case", "全案")
@@ -110,6 +111,27 @@ func (p *printer) about() {
 		fmt.Sprintf("本案事件已披露 %d 个、未披露 %d 个；隔离内容已披露 %d 条、未披露 %d 条", d.Shown, d.Hidden, d.ShownQuarantine, d.HiddenQuarantine)))
 }
 
+// maxTokens bounds the time-stamps that are printed; --json lists all.
+const maxTokens = 20
+
+func (p *printer) tokens() {
+	if len(p.v.Tokens) == 0 {
+		return
+	}
+	p.say("\n%s", p.in("Time-stamps", "时间戳"))
+	for i, t := range p.v.Tokens {
+		if i == maxTokens {
+			p.say("  %s", p.in(fmt.Sprintf("… and %d more (--json lists them)", len(p.v.Tokens)-i), fmt.Sprintf("……另有 %d 个（--json 可列出）", len(p.v.Tokens)-i)))
+			break
+		}
+		state := p.in("verified", "核验通过")
+		if !t.Verified {
+			state = p.in("NOT verified: ", "未通过核验：") + t.Detail
+		}
+		p.say("  %s %d: %s, %s — %s", p.in("ledger of", "账本条目数"), t.Size, clock(t.Time), t.Authority, state)
+	}
+}
+
 func or(s, other string) string {
 	if s == "" {
 		return other
@@ -117,7 +139,7 @@ func or(s, other string) string {
 	return s
 }
 
-func stamp(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") }
+func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05 -07:00") }
 
 // concerns reports whether a defect is about a thing.
 func concerns(d *custody.Defect, r event.Ref) bool {
@@ -263,5 +285,5 @@ func bound(t time.Time) string {
 	if t.IsZero() {
 		return "—"
 	}
-	return stamp(t)
+	return clock(t)
 }

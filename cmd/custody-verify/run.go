@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/report"
+	"fieldseal/sync/stamp"
 )
 
 // The exit statuses.
@@ -28,11 +30,14 @@ const (
 const usage = `custody-verify checks an evidence bundle. It needs the file alone: no network, no server.
 
 Usage:
-  custody-verify FILE [--trust KEY]… [--lang en|zh] [--record EXHIBIT] [--json] [--report PAGE.html]
+  custody-verify FILE [--trust KEY]… [--trust-tsa FILE]… [--lang en|zh] [--record EXHIBIT] [--json] [--report PAGE.html]
 
 Flags:
   --trust KEY       what you trust: a ledger verifier key, the 64 hex digits of an authority's key, or a file
                     with one of these a line. Without it a bundle shows only that it agrees with itself.
+  --trust-tsa FILE  root certificates (PEM) of time-stamping authorities that you trust; repeatable. Time-stamps of
+                    others, and all of them without it, bound no time.
+  --tsa-policy OID  accept only time-stamps made under this policy; repeatable
   --lang en|zh      language of the output (default: that of the bundle)
   --record EXHIBIT  show the chain of custody of one exhibit, by its label or id
   --json            print the whole verdict as JSON
@@ -48,6 +53,7 @@ Example:
 type config struct {
 	file, lang, record, page string
 	json                     bool
+	tsa                      []byte // certificates of all --trust-tsa
 	opts                     verify.Options
 }
 
@@ -62,6 +68,18 @@ func parse(args []string, out io.Writer) (c config, err error) {
 	f.StringVar(&c.record, "record", "", "")
 	f.StringVar(&c.page, "report", "", "")
 	f.Func("trust", "", func(s string) error { return trust(&c.opts, s) })
+	f.Func("trust-tsa", "", func(s string) error {
+		text, err := os.ReadFile(s)
+		c.tsa = append(append(c.tsa, text...), '\n')
+		return err
+	})
+	f.Func("tsa-policy", "", func(s string) error {
+		if _, err := x509.ParseOID(s); err != nil {
+			return fmt.Errorf("%q is not an object identifier such as 1.3.6.1.4.1.13762.3", s)
+		}
+		c.opts.TSAPolicies = append(c.opts.TSAPolicies, s)
+		return nil
+	})
 	for len(args) > 0 {
 		if err := f.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
@@ -77,6 +95,11 @@ func parse(args []string, out io.Writer) (c config, err error) {
 			c.file, args = args[0], args[1:]
 		}
 	}
+	if c.tsa != nil {
+		if c.opts.TrustedTSA, err = stamp.ParseRoots(c.tsa); err != nil {
+			return c, fmt.Errorf("%w: --trust-tsa: %w", errUsage, err)
+		}
+	}
 	switch {
 	case c.file == "":
 		return c, fmt.Errorf("%w: name the bundle's file", errUsage)
@@ -84,6 +107,8 @@ func parse(args []string, out io.Writer) (c config, err error) {
 		return c, fmt.Errorf("%w: --lang is en or zh", errUsage)
 	case c.json && c.record != "":
 		return c, fmt.Errorf("%w: --json prints all exhibits; leave out --record", errUsage)
+	case len(c.opts.TSAPolicies) > 0 && c.tsa == nil:
+		return c, fmt.Errorf("%w: --tsa-policy needs --trust-tsa", errUsage)
 	}
 	return c, nil
 }

@@ -53,10 +53,10 @@ func TestCommand(t *testing.T) {
 		status int
 		says   []string
 	}{
-		"good":            {[]string{good}, 0, []string{"Verdict: AUTHENTIC", "2026-HW-017", "What a pass does not prove", "not compared with a key that you trust", "17 of 18 passed", "not asked"}},
+		"good":            {[]string{good}, 0, []string{"Verdict: AUTHENTIC", "2026-HW-017", "What a pass does not prove", "not compared with a key that you trust", "18 of 19 passed", "not asked"}},
 		"flags behind":    {[]string{good, "--lang", "zh"}, 0, []string{"核验结论：", "案件", "核验通过不能证明的事项"}},
 		"flags before":    {[]string{"--lang=zh", good}, 0, []string{"管理机构"}},
-		"trusted file":    {[]string{good, "--trust", keys}, 0, []string{"a key that you trust", "18 of 18 passed"}},
+		"trusted file":    {[]string{good, "--trust", keys}, 0, []string{"a key that you trust", "19 of 19 passed"}},
 		"trusted key":     {[]string{good, "--trust", s.LogKey.VerifierText()}, 0, []string{"a key that you trust"}},
 		"trusted id":      {[]string{good, "--trust", s.Authority.Key.Public().ID().String()}, 0, []string{"a key that you trust"}},
 		"foreign":         {[]string{good, "--trust", foreign}, 1, []string{"NOT AUTHENTIC", "another authority made this bundle"}},

@@ -193,6 +193,11 @@ var moreWords = map[string][2]string{
 	"tier.weighed":     {"weighed", "称重"},
 	"tier.documented":  {"documented", "单据"},
 	"tier.estimated":   {"estimated", "估算"},
+	"stamps":           {"Time-stamps over the ledger", "账本时间戳"},
+	"stamp.time":       {"Time stated", "所载时间"},
+	"stamp.by":         {"Made by", "签发机构"},
+	"stamp.yes":        {"verified", "核验通过"},
+	"stamp.no":         {"not verified", "未通过核验"},
 	"limits":           {"What a pass does not prove", "核验通过不能证明的事项"},
 	"end":              {"End of the report", "报告结束"},
 
