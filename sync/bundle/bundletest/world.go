@@ -38,8 +38,8 @@ type World struct {
 	Partial map[event.Digest]int64
 	// Stamps are the time-stamp tokens over checkpoints.
 	Stamps map[ledger.Size][]bundle.Token
-	Notes   map[ledger.Size][]byte
-	Newest  ledger.Size
+	Notes  map[ledger.Size][]byte
+	Newest ledger.Size
 	// Now is the clock of the server; every entry moves it on.
 	Now   time.Time
 	tree  *ledger.Tree
