@@ -3,7 +3,7 @@ SHELL := /bin/sh
 export CGO_ENABLED = 0
 GO ?= go
 BIN = bin
-COMMANDS = fieldseal fieldkit custody-verify
+COMMANDS = fieldseal fieldkit custody-verify custody-witness
 OUT = .ci/out
 
 .PHONY: all build run demo test check bench generate install-test clean $(COMMANDS)

@@ -105,7 +105,7 @@ func connect(path string, wrap wrapper) (*sql.DB, error) {
 // openFile opens a file of the given kind.
 func openFile(ctx context.Context, k kind, path string, wrap wrapper) (_ *sql.DB, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("%w: the %s file: %w", ErrNotKeeper, k.word, err)
+		return nil, fmt.Errorf("%w: the %s file: %w. Correct its path or put the newest one back; if it is lost, see custody-witness reseed --help", ErrNotKeeper, k.word, err)
 	}
 	db, err := connect(path, wrap)
 	if err != nil {
