@@ -146,6 +146,9 @@ func writeBundle(c *cobra.Command, h *house, o bundle.Options, out string) (err 
 	}
 	fmt.Fprintf(c.OutOrStdout(), "wrote %s: %d events shown, %d not shown, %d files, %d files missing, %.1f MB in %s\n",
 		out, made.Shown, made.Hidden, made.Media, made.MissingMedia, float64(made.Length)/1e6, time.Since(start).Round(time.Millisecond))
+	if h.stamps != nil {
+		fmt.Fprintf(c.OutOrStdout(), "time-stamped by %d of %d authorities\n", made.Tokens, len(h.cfg.Timestamps))
+	}
 	fmt.Fprintf(c.OutOrStdout(), "verify it anywhere with: custody-verify %s\n", out)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"fieldseal/sync/blob"
 	"fieldseal/sync/ledger"
@@ -48,6 +49,10 @@ type Config struct {
 	Keys        string `yaml:"keys"`
 	Media       string `yaml:"media"`
 	Derivatives string `yaml:"derivatives"`
+	// Timestamps are the time-stamping authorities (RFC 3161) that stamp checkpoints,
+	// every TimestampEvery while the ledger grows (1h if left out) and for each bundle.
+	Timestamps     []TimestampConfig `yaml:"timestamps,omitempty"`
+	TimestampEvery time.Duration     `yaml:"timestamp_every,omitempty"`
 	// Log is debug, info, warn or error.
 	Log string `yaml:"log"`
 
@@ -118,7 +123,7 @@ func (c Config) Validate() error {
 	if _, ok := logLevels[c.Log]; !ok {
 		faults = append(faults, fmt.Errorf("log %q is not debug, info, warn or error", c.Log))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, c.timestampFaults()...)...)
 }
 
 // path resolves a path of the configuration against the data directory.

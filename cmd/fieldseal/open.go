@@ -14,6 +14,7 @@ import (
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ledger/guard"
 	"fieldseal/sync/ledger/keyfile"
+	"fieldseal/sync/stamp/collector"
 	"fieldseal/sync/store"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type house struct {
 	engine *ingest.Engine
 	blobs  *blob.Files
 	book   *access.Book
+	stamps *collector.Collector // once stamper has made it
 	log    *slog.Logger
 }
 

@@ -71,7 +71,9 @@ func serve(ctx context.Context, cfg Config, logFormat string) error {
 		return errors.Join(err, h.close())
 	}
 	log.Info("serving", "address", l.Addr().String(), "origin", cfg.Origin, "entries", h.engine.Size())
+	stop := h.keepStamping(ctx)
 	err = s.Serve(ctx, l)
+	stop()
 	done()
 	return errors.Join(err, h.close())
 }
@@ -85,7 +87,16 @@ func newServer(h *house) (*server.Server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := server.New(server.Config{Audience: h.cfg.PublicURL, Version: version, Guarded: func(ctx context.Context) error {
+	stamps, err := h.stamper()
+	if err != nil {
+		thumbs.Close()
+		return nil, nil, err
+	}
+	var stamp func(context.Context, []byte) error
+	if stamps != nil {
+		stamp = stamps.Stamp
+	}
+	s, err := server.New(server.Config{Stamp: stamp, Audience: h.cfg.PublicURL, Version: version, Guarded: func(ctx context.Context) error {
 		_, _, err := h.guard.State(ctx, h.cfg.Origin)
 		return err
 	}}, server.Parts{Engine: h.engine, Store: h.store, Blobs: h.blobs, Thumbnails: thumbs, Book: h.book,

@@ -110,10 +110,19 @@ func (e *Engine) AddToken(ctx context.Context, note []byte, t Token) error {
 	})
 }
 
+// NewestTokens lists the newest tokens, at most n, the newest first.
+func NewestTokens(tx *store.Tx, n int) ([]Token, error) {
+	return readTokens(tx, "ORDER BY size DESC, at DESC, sha LIMIT $1", n)
+}
+
 // Tokens lists the tokens over checkpoints of at least from and at most to
 // entries, the smallest first, of one size in the order in which they were kept.
-func Tokens(tx *store.Tx, from, to int64) (list []Token, err error) {
-	err = tx.Each("SELECT note_sha, size, authority, token, chain FROM tokens WHERE size >= $1 AND size <= $2 ORDER BY size, at, sha", store.Args(from, to), func(scan func(...any) error) error {
+func Tokens(tx *store.Tx, from, to int64) ([]Token, error) {
+	return readTokens(tx, "WHERE size >= $1 AND size <= $2 ORDER BY size, at, sha", from, to)
+}
+
+func readTokens(tx *store.Tx, which string, args ...any) (list []Token, err error) {
+	err = tx.Each("SELECT note_sha, size, authority, token, chain FROM tokens "+which, args, func(scan func(...any) error) error {
 		var t Token
 		err := scan(store.Into(&t.Note), &t.Size, &t.Authority, &t.Token, &t.Chain)
 		list = append(list, t)

@@ -113,14 +113,13 @@ func (k *Collector) State() map[string]State {
 	return all
 }
 
-// Run stamps on the schedule until ctx ends, and then returns nil.
-func (k *Collector) Run(ctx context.Context) error {
+// Run stamps on the schedule until ctx ends.
+func (k *Collector) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, a := range k.c.Authorities {
 		wg.Go(func() { k.keep(ctx, a) })
 	}
 	wg.Wait()
-	return nil
 }
 
 // keep serves one authority.
