@@ -263,13 +263,11 @@ func (s *Source) Tokens(ctx context.Context, size ledger.Size) (list []bundle.To
 		return nil, err
 	}
 	for _, r := range rows {
-		note := s.note
-		if sha256.Sum256(note) != r.Note {
-			if note, err = s.Note(ctx, size, r.Note); err != nil {
-				return nil, err
-			}
+		note, err := s.noteOf(ctx, size, r.Note)
+		if err != nil {
+			return nil, err
 		}
-		if note == nil || sha256.Sum256(note) != r.Note {
+		if note == nil {
 			continue
 		}
 		chain, err := x509.ParseCertificates(r.Chain)
@@ -279,6 +277,24 @@ func (s *Source) Tokens(ctx context.Context, size ledger.Size) (list []bundle.To
 		list = append(list, bundle.Token{Note: note, Authority: r.Authority, Response: r.Token, Chain: chain})
 	}
 	return list, nil
+}
+
+// noteOf gives the very note with a digest; nil where it is not kept.
+func (s *Source) noteOf(ctx context.Context, size ledger.Size, digest event.Digest) ([]byte, error) {
+	kept, err := s.Note(ctx, size, digest)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := s.engine.Signed(ctx) // whose note may not be written to its row yet
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range [][]byte{s.note, kept, signed.Note()} {
+		if sha256.Sum256(note) == digest {
+			return note, nil
+		}
+	}
+	return nil, nil
 }
 
 // Media implements bundle.Source.
