@@ -17,11 +17,19 @@ import (
 )
 
 func (s *Server) getCheckpoint(c *fiber.Ctx) error {
-	note, err := s.engine.Checkpoint(c.UserContext())
+	signed, err := s.engine.Signed(c.UserContext())
 	if err != nil {
 		return err
 	}
-	return c.JSON(wire.CheckpointAnswer{Checkpoint: note, ServerTimeUS: s.now().UnixMicro()})
+	out := wire.CheckpointAnswer{Checkpoint: string(signed.Note()), ServerTimeUS: s.now().UnixMicro()}
+	switch w := s.witnessed(); {
+	case w == nil:
+	case w.Size >= signed.Size:
+		out.Checkpoint = string(w.Note())
+	default:
+		out.Witnessed = string(w.Note())
+	}
+	return c.JSON(out)
 }
 
 // logSize reads a size from the query; absent, it is that of the newest checkpoint.
@@ -137,7 +145,7 @@ func (s *Server) checkpointOf(c *fiber.Ctx, size *int64) (note string, err error
 	}
 	if *size == 0 || *size == int64(signed.Size) {
 		*size = int64(signed.Size)
-		return string(signed.Note()), nil
+		return string(s.cosigned(signed).Note()), nil
 	}
 	found := false
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
@@ -275,6 +283,9 @@ func (s *Server) getEventProof(c *fiber.Ctx) error {
 	signed, err := s.engine.Signed(c.UserContext())
 	if err != nil {
 		return err
+	}
+	if w := s.witnessed(); w != nil && row.Index < int64(w.Size) {
+		signed = w // what witnesses vouch for is worth more than what is newest
 	}
 	leaf, err := s.engine.LeafAt(c.UserContext(), row.Index)
 	if err != nil {

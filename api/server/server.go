@@ -18,6 +18,7 @@ import (
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/store"
 	"fieldseal/sync/thumbnail"
+	"fieldseal/sync/witness/collect"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/limiter"
@@ -48,6 +49,8 @@ type Config struct {
 	// no authority is configured. It bounds its own time. What it cannot get, the
 	// bundle is made without, and says so.
 	Stamp func(ctx context.Context, note []byte) error
+	// Witnesses collects cosignatures; nil where no witness is configured.
+	Witnesses *collect.Collector
 }
 
 // Server answers HTTP.
@@ -89,6 +92,9 @@ func New(cfg Config, p Parts) (*Server, error) {
 		s.now = time.Now
 	}
 	s.metrics = newMetrics(cfg.Version, func() float64 { return float64(p.Engine.Size()) })
+	if cfg.Witnesses != nil {
+		s.metrics.registry.MustRegister(newWitnessMetrics(cfg.Witnesses))
+	}
 	s.app = fiber.New(upload.Configure(fiber.Config{
 		AppName: "fieldseal", DisableStartupMessage: true, IdleTimeout: idleBetween, WriteTimeout: 0,
 		ErrorHandler: answerError(s.log), StrictRouting: true, CaseSensitive: true, EnablePrintRoutes: false,
@@ -204,6 +210,9 @@ func (s *Server) getReady(c *fiber.Ctx) error {
 	check("media", err)
 	if s.cfg.Guarded != nil {
 		check("guard", s.cfg.Guarded(c.UserContext()))
+	}
+	if s.cfg.Witnesses != nil {
+		out.Checks["witnesses"] = witnessReport(s.cfg.Witnesses.Status())
 	}
 	status := fiber.StatusOK
 	if !out.Ready {

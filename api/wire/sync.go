@@ -131,6 +131,11 @@ type ConsistencyProof struct {
 
 // CheckpointAnswer answers GET /v1/log/checkpoint.
 type CheckpointAnswer struct {
-	Checkpoint   string `json:"checkpoint"`
+	// Checkpoint is the newest, with the cosignatures of witnesses where a quorum of
+	// them has cosigned it already.
+	Checkpoint string `json:"checkpoint"`
+	// Witnessed is the newest checkpoint that a quorum of witnesses has cosigned,
+	// where Checkpoint is a newer one that is not yet witnessed.
+	Witnessed    string `json:"witnessed,omitzero"`
 	ServerTimeUS int64  `json:"server_time_us"`
 }

@@ -21,6 +21,7 @@ import (
 	"fieldseal/sync/ingest/ingesttest"
 	"fieldseal/sync/store"
 	"fieldseal/sync/thumbnail"
+	"fieldseal/sync/witness/collect"
 )
 
 // codeLife is how long a one-time code of a test lives.
@@ -46,6 +47,8 @@ type Options struct {
 	Log *slog.Logger
 	// Guarded stands for the check of the checkpoint guard; it passes where nil.
 	Guarded func(context.Context) error
+	// Witnesses makes what collects cosignatures for the world's log; none where nil.
+	Witnesses func(*ingesttest.World) *collect.Collector
 }
 
 // Start runs a server with one organisation until the test ends.
@@ -89,7 +92,11 @@ func (s *Server) serve(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.Minter = access.NewMinter(key, s.URL, time.Now)
-	srv, err := server.New(server.Config{Audience: s.URL, Version: "test", Guarded: s.options.Guarded},
+	cfg := server.Config{Audience: s.URL, Version: "test", Guarded: s.options.Guarded}
+	if s.options.Witnesses != nil {
+		cfg.Witnesses = s.options.Witnesses(s.World)
+	}
+	srv, err := server.New(cfg,
 		server.Parts{Engine: s.Engine, Store: s.Store, Blobs: s.Blobs, Thumbnails: thumbs, Book: s.Book,
 			Minter: s.Minter, Log: s.options.Log, Now: time.Now})
 	if err != nil {
