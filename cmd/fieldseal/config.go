@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,10 @@ type Config struct {
 	// every TimestampEvery while the ledger grows (1h if left out) and for each bundle.
 	Timestamps     []TimestampConfig `yaml:"timestamps,omitempty"`
 	TimestampEvery time.Duration     `yaml:"timestamp_every,omitempty"`
+	// Witnesses cosign each checkpoint; Quorum is how many of them must for it to
+	// count as witnessed, the majority if left out.
+	Witnesses []WitnessConfig `yaml:"witnesses,omitempty"`
+	Quorum    int             `yaml:"quorum,omitempty"`
 	// Log is debug, info, warn or error.
 	Log string `yaml:"log"`
 
@@ -123,7 +128,7 @@ func (c Config) Validate() error {
 	if _, ok := logLevels[c.Log]; !ok {
 		faults = append(faults, fmt.Errorf("log %q is not debug, info, warn or error", c.Log))
 	}
-	return errors.Join(append(faults, c.timestampFaults()...)...)
+	return errors.Join(slices.Concat(faults, c.timestampFaults(), c.witnessFaults())...)
 }
 
 // path resolves a path of the configuration against the data directory.

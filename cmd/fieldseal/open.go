@@ -16,6 +16,7 @@ import (
 	"fieldseal/sync/ledger/keyfile"
 	"fieldseal/sync/stamp/collector"
 	"fieldseal/sync/store"
+	"fieldseal/sync/witness/collect"
 
 	"github.com/spf13/cobra"
 )
@@ -31,7 +32,10 @@ type house struct {
 	blobs  *blob.Files
 	book   *access.Book
 	stamps *collector.Collector // once stamper has made it
-	log    *slog.Logger
+	// witnesses and what wakes it are there once watch has made them.
+	witnesses *collect.Collector
+	grown     *ingest.Subscription
+	log       *slog.Logger
 }
 
 func dataDir(c *cobra.Command) string {

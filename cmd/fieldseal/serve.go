@@ -61,6 +61,9 @@ func serve(ctx context.Context, cfg Config, logFormat string) error {
 	if err != nil {
 		return err
 	}
+	if err := h.watch(ctx); err != nil {
+		return errors.Join(err, h.close())
+	}
 	s, done, err := newServer(h)
 	if err != nil {
 		return errors.Join(err, h.close())
@@ -71,9 +74,10 @@ func serve(ctx context.Context, cfg Config, logFormat string) error {
 		return errors.Join(err, h.close())
 	}
 	log.Info("serving", "address", l.Addr().String(), "origin", cfg.Origin, "entries", h.engine.Size())
-	stop := h.keepStamping(ctx)
+	stop, stopWitnesses := h.keepStamping(ctx), h.keepWitnessing(ctx)
 	err = s.Serve(ctx, l)
 	stop()
+	stopWitnesses()
 	done()
 	return errors.Join(err, h.close())
 }
@@ -96,7 +100,7 @@ func newServer(h *house) (*server.Server, func(), error) {
 	if stamps != nil {
 		stamp = stamps.Stamp
 	}
-	s, err := server.New(server.Config{Stamp: stamp, Audience: h.cfg.PublicURL, Version: version, Guarded: func(ctx context.Context) error {
+	s, err := server.New(server.Config{Stamp: stamp, Witnesses: h.witnesses, Audience: h.cfg.PublicURL, Version: version, Guarded: func(ctx context.Context) error {
 		_, _, err := h.guard.State(ctx, h.cfg.Origin)
 		return err
 	}}, server.Parts{Engine: h.engine, Store: h.store, Blobs: h.blobs, Thumbnails: thumbs, Book: h.book,
