@@ -231,6 +231,92 @@ func TestRoots(t *testing.T) {
 	}
 }
 
+// TestOldRoot: a root that signed itself with SHA-1 is as good as it was chosen.
+func TestOldRoot(t *testing.T) {
+	a := stamptest.New(t, stamptest.Options{SHA1: true})
+	if a.Root.SignatureAlgorithm != x509.ECDSAWithSHA1 {
+		t.Fatal("the root did not sign itself with SHA-1")
+	}
+	answer, r := signed(t, a, nil)
+	tok, err := verify(answer, stamp.Options{Roots: roots(t, a.RootPEM()), Nonce: r.Nonce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stamptest.Verify(t, tok.Response(), note, a.RootPEM(), nil, tok.Info().Time); err != nil {
+		t.Error(err)
+	}
+}
+
+// withCertificates puts other certificates into a token: they are not signed.
+func withCertificates(t *testing.T, response []byte, certs ...*x509.Certificate) []byte {
+	t.Helper()
+	var r struct{ Status, Token asn1.RawValue }
+	var ci struct {
+		Type    asn1.ObjectIdentifier
+		Content struct {
+			Version        int
+			Digests, Encap asn1.RawValue
+			Certificates   asn1.RawValue `asn1:"tag:0"`
+			Signers        asn1.RawValue
+		} `asn1:"explicit,tag:0"`
+	}
+	if _, err := asn1.Unmarshal(response, &r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asn1.Unmarshal(r.Token.FullBytes, &ci); err != nil {
+		t.Fatal(err)
+	}
+	var set []byte
+	for _, c := range certs {
+		set = append(set, c.Raw...)
+	}
+	ci.Content.Certificates = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: set}
+	token, err := asn1.Marshal(ci)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Token = asn1.RawValue{FullBytes: token}
+	out, err := asn1.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestCertificateSwapped: which certificate stands in a token is not signed, but
+// its digest is.
+func TestCertificateSwapped(t *testing.T) {
+	a := stamptest.New(t, stamptest.Options{})
+	tok, _ := ask(t, a, note)
+	evil := stamptest.New(t, stamptest.Options{Change: func(c *x509.Certificate) { c.SerialNumber = a.Signer.SerialNumber }})
+	if !bytes.Equal(evil.Signer.RawIssuer, a.Signer.RawIssuer) {
+		t.Fatal("the forger's issuer has another name")
+	}
+	forged, _ := ask(t, evil, note)
+	for name, c := range map[string]struct {
+		response []byte
+		want     error
+	}{
+		"itself":                        {withCertificates(t, tok.Response(), a.Signer, a.Between), nil},
+		"in another order":              {withCertificates(t, tok.Response(), a.Between, a.Signer), nil},
+		"a certificate of the same key": {withCertificates(t, tok.Response(), a.Reissue(a.Signer.NotAfter.AddDate(5, 0, 0)), a.Between), stamp.ErrCertificate},
+		"a certificate of another key":  {withCertificates(t, tok.Response(), evil.Signer, a.Between), stamp.ErrSignature},
+		"one more of the same name":     {withCertificates(t, tok.Response(), evil.Signer, a.Signer, a.Between), stamp.ErrMalformed},
+		"forged":                        {forged.Response(), stamp.ErrChain},
+		"forged, with the true issuer":  {withCertificates(t, forged.Response(), evil.Signer, a.Between), stamp.ErrChain},
+		"forged, with the true signer":  {withCertificates(t, forged.Response(), a.Signer, a.Between), stamp.ErrSignature},
+		"without the signer":            {withCertificates(t, tok.Response(), a.Between), stamp.ErrMalformed},
+	} {
+		tok, err := stamp.Parse(c.response)
+		if err == nil {
+			_, err = tok.Verify(sha256.Sum256(note), stamp.Options{Roots: roots(t, a.RootPEM())})
+		}
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
 // FuzzParse: no input makes the parser or the library behind it fail otherwise
 // than by an error, and what is accepted is kept as it is.
 func FuzzParse(f *testing.F) {

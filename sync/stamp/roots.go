@@ -72,9 +72,11 @@ func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 }
 
 // isRoot reports whether a certificate issues others and is signed by itself. Only
-// such a one ends a chain, for openssl as for us.
+// such a one ends a chain, for openssl as for us. That old roots signed themselves
+// with SHA-1 does no harm: they are trusted because somebody chose them.
 func isRoot(c *x509.Certificate) bool {
-	return c.IsCA && c.BasicConstraintsValid && bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(c) == nil
+	return c.IsCA && c.BasicConstraintsValid && bytes.Equal(c.RawSubject, c.RawIssuer) &&
+		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 // clip keeps hostile input short in an error's text.

@@ -22,10 +22,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/digitorus/timestamp"
 )
 
 // Policy is the policy of every authority here, OtherPolicy one that it makes as well if asked.
@@ -43,6 +42,8 @@ type Options struct {
 	// From and Until bound the validity of its certificate; UntilCA that of the
 	// certificate above it. Zero values are a day ago and a year ahead.
 	From, Until, UntilCA time.Time
+	// SHA1 makes the root sign itself with SHA-1, as old ones do.
+	SHA1 bool
 	// Change changes the certificate before it is signed.
 	Change func(*x509.Certificate)
 	// WithRoot puts the root into the tokens as well.
@@ -60,6 +61,7 @@ type Authority struct {
 	Between, Signer *x509.Certificate
 	Key             crypto.Signer
 	rootKey         crypto.Signer
+	betweenKey      crypto.Signer
 }
 
 // New makes an authority. It needs openssl, which fails the test where it is not there.
@@ -73,10 +75,14 @@ func New(t testing.TB, o Options) *Authority {
 	from, until, untilCA := or(o.From, now.Add(-day)), or(o.Until, now.Add(365*day)), or(o.UntilCA, now.Add(400*day))
 	a := &Authority{t: t, dir: t.TempDir()}
 	rootKey, betweenKey := newKey(t, o.RSA), newKey(t, o.RSA)
-	a.Key, a.rootKey = newKey(t, o.RSA), rootKey
+	a.Key, a.rootKey, a.betweenKey = newKey(t, o.RSA), rootKey, betweenKey
 	ca := &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	long := now.Add(-10 * 365 * day)
+	if o.SHA1 {
+		ca.SignatureAlgorithm = x509.ECDSAWithSHA1
+	}
 	a.Root = issue(t, *ca, "Test Root of "+o.Name, long, now.Add(3650*day), nil, rootKey, rootKey)
+	ca.SignatureAlgorithm = 0
 	a.Between = issue(t, *ca, "Test Issuing CA of "+o.Name, long, untilCA, a.Root, betweenKey, rootKey)
 	leaf := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature, ExtraExtensions: []pkix.Extension{Usage(t, true, "1.3.6.1.5.5.7.3.8")}}
 	if o.Change != nil {
@@ -165,12 +171,15 @@ func newKey(t testing.TB, isRSA bool) crypto.Signer {
 	return k
 }
 
-var serials = big.NewInt(1000)
+// serials counts certificates.
+var serials atomic.Int64
 
 func issue(t testing.TB, c x509.Certificate, name string, from, until time.Time, by *x509.Certificate, key, byKey crypto.Signer) *x509.Certificate {
 	t.Helper()
-	serials = new(big.Int).Add(serials, big.NewInt(1))
-	c.SerialNumber, c.NotBefore, c.NotAfter = serials, from, until
+	if c.SerialNumber == nil {
+		c.SerialNumber = big.NewInt(serials.Add(1))
+	}
+	c.NotBefore, c.NotAfter = from, until
 	c.Subject = pkix.Name{CommonName: name, Organization: []string{"Test Authority"}, Country: []string{"CN"}}
 	if by == nil {
 		by = &c
@@ -205,6 +214,14 @@ func (a *Authority) RootAgain() *x509.Certificate {
 	return issue(a.t, c, a.Root.Subject.CommonName, a.Root.NotBefore, a.Root.NotAfter, a.Root, a.rootKey, a.rootKey)
 }
 
+// Reissue is another certificate for the authority's key, by the same issuer, with
+// the same serial number, which an issuer must never do.
+func (a *Authority) Reissue(until time.Time) *x509.Certificate {
+	a.t.Helper()
+	c := x509.Certificate{SerialNumber: a.Signer.SerialNumber, KeyUsage: a.Signer.KeyUsage, ExtraExtensions: []pkix.Extension{Usage(a.t, true, "1.3.6.1.5.5.7.3.8")}}
+	return issue(a.t, c, a.Signer.Subject.CommonName, a.Signer.NotBefore, until, a.Between, a.Key, a.betweenKey)
+}
+
 // RootPEM is what someone who trusts the authority has.
 func (a *Authority) RootPEM() []byte { return PEM(a.Root) }
 
@@ -226,26 +243,6 @@ func (a *Authority) Reply(query []byte) ([]byte, error) {
 		return nil, fmt.Errorf("openssl ts -reply: %w: %s", err, text)
 	}
 	return os.ReadFile(out)
-}
-
-// Sign answers a request without openssl, which would refuse to sign with a
-// certificate that is not for it. change changes what is signed.
-func (a *Authority) Sign(query []byte, change func(*timestamp.Timestamp)) []byte {
-	a.t.Helper()
-	r, err := timestamp.ParseRequest(query)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	ts := &timestamp.Timestamp{HashAlgorithm: r.HashAlgorithm, HashedMessage: r.HashedMessage, Time: time.Now().UTC().Truncate(time.Second), Accuracy: time.Second,
-		Policy: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 7, 1}, Nonce: r.Nonce, Certificates: []*x509.Certificate{a.Between}, AddTSACertificate: true}
-	if change != nil {
-		change(ts)
-	}
-	answer, err := ts.CreateResponseWithOpts(a.Signer, a.Key, crypto.SHA256)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return answer
 }
 
 // MustReply is Reply for a test.
