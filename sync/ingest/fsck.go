@@ -9,6 +9,7 @@ import (
 
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
+	"fieldseal/sync/ledger/guard"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
 
@@ -100,6 +101,9 @@ func Fsck(ctx context.Context, s *store.Store, o FsckOptions) (Report, error) {
 		}
 		return nil
 	})
+	if err == nil && f.behind != nil {
+		err = s.Read(ctx, f.guardedSince)
+	}
 	return f.report, err
 }
 
@@ -116,6 +120,7 @@ type fsck struct {
 	leaves  *leafWalk
 	sizes   []sizeCheck // checkpoints with the root that the leaves give
 	arrived map[event.Digest]int64
+	behind  *guard.RollbackError // the guard knew more than the moment that is checked
 }
 
 func (f *fsck) found(check, table string, index int64, format string, args ...any) {
@@ -178,9 +183,29 @@ func (f *fsck) guard() error {
 	_, err := f.o.Guard.Check(f.ctx, f.origin, ledger.Size(f.last.Size), func(ctx context.Context, size ledger.Size) (ledger.Hash, error) {
 		return ledger.RootAt(ctx, f.tx, size)
 	})
+	if errors.As(err, &f.behind) {
+		return nil
+	}
 	if err != nil {
 		f.found("guard", "checkpoints", -1, "%v", err)
 	}
+	return nil
+}
+
+// guardedSince looks whether a server that went on meanwhile has committed what
+// the guard knew: it commits first and advances the guard after that.
+func (f *fsck) guardedSince(tx *store.Tx) error {
+	now, _, err := tx.LastCheckpoint()
+	if err != nil {
+		return err
+	}
+	var root ledger.Hash
+	if known := f.behind.Guarded; ledger.Size(now.Size) >= known.Size {
+		if root, err = ledger.RootAt(f.ctx, tx, known.Size); err == nil && root == known.Root {
+			return nil
+		}
+	}
+	f.found("guard", "checkpoints", -1, "%v", f.behind)
 	return nil
 }
 

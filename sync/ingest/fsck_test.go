@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
+	"fieldseal/sync/ledger"
+	"fieldseal/sync/ledger/guard"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
 )
@@ -27,6 +30,44 @@ func TestFsckOfASoundLog(t *testing.T) {
 	}
 	if r.Size != int64(note.Size) || r.Root != event.Root(note.Root) || r.Events+r.Quarantined != r.Size || r.Quarantined < 8 || r.Checkpoints < 10 || r.Files != 1 || !r.OK() {
 		t.Errorf("%+v", r)
+	}
+}
+
+// busyGuard lets the server go on between the moment that is checked and the look at the guard.
+type busyGuard struct {
+	ingest.Guard
+	goOn func()
+}
+
+func (g *busyGuard) Check(ctx context.Context, origin string, size ledger.Size, rootAt guard.RootAt) (guard.State, error) {
+	g.goOn()
+	return g.Guard.Check(ctx, origin, size, rootAt)
+}
+
+// A check beside a server that is at work must not call the database too old.
+func TestFsckBesideAServer(t *testing.T) {
+	w := ingesttest.New(t)
+	w.Rich()
+	busy := &busyGuard{w.Guard, func() { w.AddOrg("police") }}
+	o := ingest.FsckOptions{LogKey: w.LogKey.VerifierText(), Guard: busy, Projections: true}
+	r, err := ingest.Fsck(context.Background(), w.Store, o)
+	if err != nil || !r.OK() {
+		t.Errorf("%+v, %v", r.Findings, err)
+	}
+	// One that really is too old is named all the same.
+	backup := filepath.Join(t.TempDir(), "old.sqlite")
+	if err := w.Store.Backup(context.Background(), backup); err != nil {
+		t.Fatal(err)
+	}
+	w.AddOrg("police")
+	old, err := store.Open(context.Background(), store.Config{Driver: store.SQLite, Path: backup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	r, err = ingest.Fsck(context.Background(), old, o)
+	if err != nil || r.OK() || len(r.Findings) != 1 || r.Findings[0].Check != "guard" {
+		t.Errorf("an old database: %+v, %v", r.Findings, err)
 	}
 }
 
