@@ -3,11 +3,17 @@ package stamp_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/pem"
 	"errors"
 	"math/big"
 	"testing"
@@ -221,7 +227,20 @@ func deep(n int) []byte {
 
 func TestRoots(t *testing.T) {
 	a := stamptest.New(t, stamptest.Options{})
+	weak := func(key crypto.Signer, err error) []byte {
+		c := x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().AddDate(1, 0, 0)}
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.CreateCertificate(rand.Reader, &c, &c, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	for name, text := range map[string][]byte{
+		"RSA 1024": weak(rsa.GenerateKey(rand.Reader, 1024)), "P-224": weak(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)), "Ed25519": weak(ed, err),
 		"nothing": nil, "no PEM": []byte("hello"), "the issuer alone": stamptest.PEM(a.Between), "the signer alone": stamptest.PEM(a.Signer),
 		"a key": []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "a broken one": []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
 	} {
@@ -247,18 +266,33 @@ func TestOldRoot(t *testing.T) {
 	}
 }
 
-// withCertificates puts other certificates into a token: they are not signed.
-func withCertificates(t *testing.T, response []byte, certs ...*x509.Certificate) []byte {
+// signedData is a token taken apart.
+type signedData struct {
+	Version int
+	Digests asn1.RawValue
+	Encap   struct {
+		Type    asn1.ObjectIdentifier
+		Content asn1.RawValue
+	}
+	Certificates asn1.RawValue `asn1:"tag:0"`
+	Signers      []struct {
+		Version    int
+		Sid        asn1.RawValue
+		Digest     pkix.AlgorithmIdentifier
+		Attributes asn1.RawValue `asn1:"tag:0"`
+		Algorithm  pkix.AlgorithmIdentifier
+		Signature  []byte
+		Unsigned   asn1.RawValue `asn1:"optional,tag:1"`
+	} `asn1:"set"`
+}
+
+// rebuilt changes what is not signed.
+func rebuilt(t *testing.T, response []byte, change func(*signedData)) []byte {
 	t.Helper()
 	var r struct{ Status, Token asn1.RawValue }
 	var ci struct {
 		Type    asn1.ObjectIdentifier
-		Content struct {
-			Version        int
-			Digests, Encap asn1.RawValue
-			Certificates   asn1.RawValue `asn1:"tag:0"`
-			Signers        asn1.RawValue
-		} `asn1:"explicit,tag:0"`
+		Content signedData `asn1:"explicit,tag:0"`
 	}
 	if _, err := asn1.Unmarshal(response, &r); err != nil {
 		t.Fatal(err)
@@ -266,11 +300,7 @@ func withCertificates(t *testing.T, response []byte, certs ...*x509.Certificate)
 	if _, err := asn1.Unmarshal(r.Token.FullBytes, &ci); err != nil {
 		t.Fatal(err)
 	}
-	var set []byte
-	for _, c := range certs {
-		set = append(set, c.Raw...)
-	}
-	ci.Content.Certificates = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: set}
+	change(&ci.Content)
 	token, err := asn1.Marshal(ci)
 	if err != nil {
 		t.Fatal(err)
@@ -281,6 +311,83 @@ func withCertificates(t *testing.T, response []byte, certs ...*x509.Certificate)
 		t.Fatal(err)
 	}
 	return out
+}
+
+// withCertificates puts other certificates into a token.
+func withCertificates(t *testing.T, response []byte, certs ...*x509.Certificate) []byte {
+	t.Helper()
+	return rebuilt(t, response, func(sd *signedData) {
+		var set []byte
+		for _, c := range certs {
+			set = append(set, c.Raw...)
+		}
+		sd.Certificates = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: set}
+	})
+}
+
+// TestUnsignedParts: whatever in a token is not signed can still not be changed.
+func TestUnsignedParts(t *testing.T) {
+	a := stamptest.New(t, stamptest.Options{})
+	tok, _ := ask(t, a, note)
+	response := tok.Response()
+	mislabelled := a.SignBytes(info(t, nil), asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1})
+	oid := func(last ...int) asn1.ObjectIdentifier { return append(asn1.ObjectIdentifier{1, 2, 840}, last...) }
+	for name, c := range map[string]struct {
+		response []byte
+		change   func(*signedData)
+		want     error
+	}{
+		"nothing":               {response, func(*signedData) {}, nil},
+		"said to be other data": {mislabelled, func(sd *signedData) { sd.Encap.Type = contentTST }, stamp.ErrSignature},
+		"algorithm of another key": {response, func(sd *signedData) {
+			sd.Signers[0].Algorithm = pkix.AlgorithmIdentifier{Algorithm: oid(113549, 1, 1, 11)}
+		}, stamp.ErrSignature},
+		"algorithm of another digest": {response, func(sd *signedData) { sd.Signers[0].Algorithm.Algorithm = oid(10045, 4, 3, 3) }, stamp.ErrMalformed},
+		"algorithm with NULL":         {response, func(sd *signedData) { sd.Signers[0].Algorithm.Parameters = asn1.NullRawValue }, stamp.ErrMalformed},
+		"algorithm nobody knows":      {response, func(sd *signedData) { sd.Signers[0].Algorithm.Algorithm = oid(1) }, stamp.ErrMalformed},
+		"another digest": {response, func(sd *signedData) {
+			sd.Signers[0].Digest.Algorithm = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
+		}, stamp.ErrMalformed},
+		"signer of another version": {response, func(sd *signedData) { sd.Signers[0].Version = 3 }, stamp.ErrMalformed},
+		"no signer":                 {response, func(sd *signedData) { sd.Signers = nil }, stamp.ErrMalformed},
+		"two signers":               {response, func(sd *signedData) { sd.Signers = append(sd.Signers, sd.Signers[0]) }, stamp.ErrMalformed},
+		"an unsigned attribute": {response, func(sd *signedData) {
+			sd.Signers[0].Unsigned = asn1.RawValue{Class: 2, Tag: 1, IsCompound: true, Bytes: []byte{0x30, 0}}
+		}, stamp.ErrMalformed},
+		"version 1":                      {response, func(sd *signedData) { sd.Version = 1 }, stamp.ErrMalformed},
+		"no digests":                     {response, func(sd *signedData) { sd.Digests.FullBytes = []byte{0x31, 0} }, stamp.ErrMalformed},
+		"attributes in another order":    {response, reorder, stamp.ErrMalformed},
+		"the other signature of the key": {response, malleate, nil}, // ECDSA: (r, n-s) is as good, and says the same
+	} {
+		tok, err := stamp.Parse(rebuilt(t, c.response, c.change))
+		if err == nil {
+			_, err = tok.Verify(sha256.Sum256(note), stamp.Options{Roots: roots(t, a.RootPEM())})
+		}
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// reorder moves the first signed attribute to the end.
+func reorder(sd *signedData) {
+	set := &sd.Signers[0].Attributes
+	var first asn1.RawValue
+	rest, err := asn1.Unmarshal(set.Bytes, &first)
+	if err != nil {
+		panic(err)
+	}
+	set.FullBytes, set.Bytes = nil, append(bytes.Clone(rest), first.FullBytes...)
+}
+
+// malleate gives the other valid ECDSA signature.
+func malleate(sd *signedData) {
+	var v struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(sd.Signers[0].Signature, &v); err != nil {
+		panic(err)
+	}
+	v.S.Sub(elliptic.P256().Params().N, v.S)
+	sd.Signers[0].Signature, _ = asn1.Marshal(v)
 }
 
 // TestCertificateSwapped: which certificate stands in a token is not signed, but

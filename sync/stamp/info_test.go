@@ -1,6 +1,7 @@
 package stamp_test
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -147,13 +148,19 @@ func TestAttributes(t *testing.T) {
 	set := func(last int, value any) pkcs7.Attribute {
 		return pkcs7.Attribute{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, last}, Value: value}
 	}
-	v1 := func(sum []byte) asn1.RawValue {
-		b, err := asn1.Marshal(struct{ Certs []struct{ Hash []byte } }{[]struct{ Hash []byte }{{sum}}})
+	sum1 := sha1.Sum(a.Signer.Raw)
+	both := func(sums ...[]byte) asn1.RawValue {
+		var list struct{ Certs []struct{ Hash []byte } }
+		for _, s := range sums {
+			list.Certs = append(list.Certs, struct{ Hash []byte }{s})
+		}
+		b, err := asn1.Marshal(list)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return asn1.RawValue{FullBytes: b}
 	}
+	issuer := sha1.Sum(a.Between.Raw)
 	var many []pkcs7.Attribute
 	for i := range 40 {
 		many = append(many, set(100+i, i))
@@ -162,15 +169,20 @@ func TestAttributes(t *testing.T) {
 		answer []byte
 		want   error
 	}{
-		"good":                         {a.SignBytes(good, contentTST), nil},
-		"another kind of content":      {a.SignBytes(good, pkcs7.OIDData), stamp.ErrMalformed},
-		"an attribute nobody knows":    {a.SignBytes(good, contentTST, set(99, "x")), nil},
-		"an attribute twice":           {a.SignBytes(good, contentTST, set(99, "x"), set(99, "y")), stamp.ErrMalformed},
-		"the certificate named twice":  {a.SignBytes(good, contentTST, set(47, v1(make([]byte, 32)))), stamp.ErrMalformed},
-		"another certificate by SHA-1": {a.SignBytes(good, contentTST, set(12, v1(make([]byte, 20)))), stamp.ErrCertificate},
-		"a certificate without form":   {a.SignBytes(good, contentTST, set(12, "x")), stamp.ErrMalformed},
-		"no certificate":               {a.SignBytes(good, contentTST, set(12, asn1.RawValue{FullBytes: []byte{0x30, 2, 0x30, 0}})), stamp.ErrMalformed},
-		"attributes without end":       {a.SignBytes(good, contentTST, many...), stamp.ErrMalformed},
+		"good":                           {a.SignBytes(good, contentTST), nil},
+		"another kind of content":        {a.SignBytes(good, pkcs7.OIDData), stamp.ErrMalformed},
+		"an attribute nobody knows":      {a.SignBytes(good, contentTST, set(99, "x")), nil},
+		"an attribute twice":             {a.SignBytes(good, contentTST, set(99, "x"), set(99, "y")), stamp.ErrMalformed},
+		"the certificate named twice":    {a.SignBytes(good, contentTST, set(47, both(make([]byte, 32)))), stamp.ErrMalformed},
+		"another certificate by SHA-1":   {a.SignBytes(good, contentTST, set(12, both(make([]byte, 20)))), stamp.ErrCertificate},
+		"a certificate without form":     {a.SignBytes(good, contentTST, set(12, "x")), stamp.ErrMalformed},
+		"no certificate":                 {a.SignBytes(good, contentTST, set(12, asn1.RawValue{FullBytes: []byte{0x30, 2, 0x30, 0}})), stamp.ErrMalformed},
+		"its chain by SHA-1":             {a.SignBytes(good, contentTST, set(12, both(sum1[:], issuer[:]))), nil},
+		"the chain before itself":        {a.SignBytes(good, contentTST, set(12, both(issuer[:], sum1[:]))), stamp.ErrCertificate},
+		"a certificate beside its chain": {a.SignBytes(good, contentTST, set(12, both(sum1[:], make([]byte, 20)))), stamp.ErrChain},
+		"a length in two bytes":          {a.SignBytes(good, contentTST, set(99, asn1.RawValue{FullBytes: []byte{0x30, 4, 4, 0x81, 1, 'x'}})), stamp.ErrMalformed},
+		"nested without end":             {a.SignBytes(good, contentTST, set(99, asn1.RawValue{FullBytes: deep(50)})), stamp.ErrMalformed},
+		"attributes without end":         {a.SignBytes(good, contentTST, many...), stamp.ErrMalformed},
 	} {
 		tok, err := stamp.ReadAnswer(c.answer)
 		if err == nil {
