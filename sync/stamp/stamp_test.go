@@ -137,6 +137,9 @@ func TestRefusesCertificates(t *testing.T) {
 			if _, err := tok.Verify(sha256.Sum256(note), stamp.Options{Roots: roots(t, a.RootPEM()), Nonce: r.Nonce}); !errors.Is(err, c.want) {
 				t.Errorf("%v", err)
 			}
+			if own := !c.o.From.IsZero(); own != errors.Is(tok.Check(sha256.Sum256(note)), stamp.ErrChain) {
+				t.Errorf("by itself: %v", tok.Check(sha256.Sum256(note)))
+			}
 			if err := stamptest.Verify(t, tok.Response(), note, a.RootPEM(), nil, tok.Info().Time); err == nil {
 				t.Error("openssl accepts it, so that this test tries nothing")
 			}
