@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -226,6 +227,11 @@ func TestHandoverRefuses(t *testing.T) {
 	txt := must(carry.Encode(carry.Message{Kind: carry.Acceptance, Handover: other.Handover, Lines: [][]byte{swapped}}, nil, 0))[0]
 	if _, err := p.a.Conclude(t.Context(), txt); !errors.Is(err, ErrHandover) || !strings.Contains(err.Error(), "other terms") {
 		t.Errorf("concluded over other terms: %v", err)
+	}
+	// Somebody else than the offer was to has accepted it: the giver is told.
+	done, err := p.a.Conclude(t.Context(), text(t, accepted, 0))
+	if err != nil || !slices.ContainsFunc(done.Warnings, func(w string) bool { return strings.Contains(w, "the offer was to") }) {
+		t.Errorf("concluded with another's acceptance: %+v, %v", done, err)
 	}
 }
 

@@ -322,9 +322,38 @@ func (c *chain) conclude(h *ownOffer, p *peer, b *event.CustodyAccepted, out *Co
 	case p.claimed.Device == c.id.Device:
 		return handoverf("the acceptance was sealed on this device itself")
 	}
+	if err := c.receivedBy(h, p, out); err != nil {
+		return err
+	}
 	out.Saved, err = c.capture(Draft{Case: h.caseID, Actor: h.actor, Body: &event.CustodyConcluded{Handover: b.Handover,
 		Digest: b.Digest, Acceptance: p.id, AcceptDevice: p.claimed.Device}})
 	return err
+}
+
+// receivedBy warns where somebody else has accepted than the offer was to.
+func (c *chain) receivedBy(h *ownOffer, p *peer, out *Concluded) error {
+	terms, err := event.ParseTerms(h.terms)
+	if err != nil {
+		return err
+	}
+	to := terms.To
+	person, org, err := holderOf(c.t, p.claimed.Device)
+	if err != nil {
+		return err
+	}
+	other := !to.Device.IsZero() && to.Device != p.claimed.Device || !to.Org.IsZero() && !org.IsZero() && to.Org != org ||
+		!to.Person.IsZero() && (to.Person != p.claimed.Actor || !person.IsZero() && to.Person != person)
+	if !other {
+		return nil
+	}
+	who := "somebody whose device is not known here yet"
+	if !person.IsZero() {
+		if who, err = personName(c.t, c.id, person); err != nil {
+			return err
+		}
+	}
+	out.Warnings = append(out.Warnings, fmt.Sprintf("the offer was to %s, but it was accepted on the device of %s: find out who has the items before you rely on it", to.Name, who))
+	return nil
 }
 
 // concludedBefore tells again what an answer that is shown again came to.
