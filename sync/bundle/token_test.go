@@ -185,6 +185,10 @@ func TestStrangerChecksTokens(t *testing.T) {
 			t.Errorf("%d steps are ok:\n%s", n, out)
 		}
 	}
+	if err := os.WriteFile(both, append(s.one.RootPEM(), s.two.RootPEM()...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TSA_ROOTS", both)
 	for path, old := range map[string]string{bag.TokenPath("one"): "\x02\x01\x01", bag.PathCheckpoint: "\n"} {
 		dir := unzip(t, s.Bundle(s.Options()))
 		data, err := os.ReadFile(dir + "/" + path)
