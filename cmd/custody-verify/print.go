@@ -62,6 +62,7 @@ func (p *printer) verdict() {
 		}
 		p.say("    %s", f)
 	}
+	p.witnesses()
 	p.tokens()
 	if v.Record != nil {
 		p.exhibits()
@@ -109,6 +110,16 @@ func (p *printer) about() {
 	p.say("%s: %s; %s", p.in("Shown", "披露"), scope, p.in(
 		fmt.Sprintf("%d events of the case shown, %d not shown; %d lines in quarantine shown, %d not shown", d.Shown, d.Hidden, d.ShownQuarantine, d.HiddenQuarantine),
 		fmt.Sprintf("本案事件已披露 %d 个、未披露 %d 个；隔离内容已披露 %d 条、未披露 %d 条", d.Shown, d.Hidden, d.ShownQuarantine, d.HiddenQuarantine)))
+}
+
+func (p *printer) witnesses() {
+	if len(p.v.Witnesses) == 0 {
+		return
+	}
+	p.say("\n%s", p.in("Witnesses that you trust, and when they cosigned the checkpoint", "您信任的见证方及其联署检查点的时间"))
+	for _, w := range p.v.Witnesses {
+		p.say("  %s: %s", clock(w.Time), w.Witness)
+	}
 }
 
 // maxTokens bounds the time-stamps that are printed; --json lists all.

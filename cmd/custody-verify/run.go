@@ -18,6 +18,7 @@ import (
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/report"
 	"fieldseal/sync/stamp"
+	"fieldseal/sync/witness"
 )
 
 // The exit statuses.
@@ -30,11 +31,16 @@ const (
 const usage = `custody-verify checks an evidence bundle. It needs the file alone: no network, no server.
 
 Usage:
-  custody-verify FILE [--trust KEY]… [--trust-tsa FILE]… [--lang en|zh] [--record EXHIBIT] [--json] [--report PAGE.html]
+  custody-verify FILE [--trust KEY]… [--trust-witness KEY]… [--trust-tsa FILE]… [--lang en|zh] [--record EXHIBIT] [--json] [--report PAGE.html]
 
 Flags:
   --trust KEY       what you trust: a ledger verifier key, the 64 hex digits of an authority's key, or a file
                     with one of these a line. Without it a bundle shows only that it agrees with itself.
+  --trust-witness KEY
+                    the verifier key of an independent witness that you trust, or a file with one a line; repeatable.
+                    More than half of those named must have cosigned the ledger's checkpoint.
+  --witness-quorum N
+                    so many of the witnesses named must have cosigned it instead
   --trust-tsa FILE  root certificates (PEM) of time-stamping authorities that you trust; repeatable. Time-stamps of
                     others, and all of them without it, bound no time.
   --tsa-policy OID  accept only time-stamps made under this policy; repeatable
@@ -68,6 +74,8 @@ func parse(args []string, out io.Writer) (c config, err error) {
 	f.StringVar(&c.record, "record", "", "")
 	f.StringVar(&c.page, "report", "", "")
 	f.Func("trust", "", func(s string) error { return trust(&c.opts, s) })
+	f.Func("trust-witness", "", func(s string) error { return trustWitness(&c.opts, s) })
+	f.IntVar(&c.opts.WitnessQuorum, "witness-quorum", 0, "")
 	f.Func("trust-tsa", "", func(s string) error {
 		text, err := os.ReadFile(s)
 		c.tsa = append(append(c.tsa, text...), '\n')
@@ -115,17 +123,49 @@ func parse(args []string, out io.Writer) (c config, err error) {
 
 // trust takes up a key, or the keys in a file.
 func trust(o *verify.Options, s string) error {
+	if takeKey(o, s) {
+		return nil
+	}
+	return keysIn(s, "neither a ledger verifier key, a witness's, nor an authority's key id", func(line string) bool { return takeKey(o, line) })
+}
+
+// trustWitness takes up a witness's key, or those in a file.
+func trustWitness(o *verify.Options, s string) error {
+	take := func(text string) bool {
+		_, err := witness.ParseVerifier(text)
+		if err == nil {
+			o.TrustedWitnesses = append(o.TrustedWitnesses, text)
+		}
+		return err == nil
+	}
+	if take(s) {
+		return nil
+	}
+	return keysIn(s, "not the verifier key of a witness", take)
+}
+
+// takeKey takes up a key of any kind; what it is shows in its form.
+func takeKey(o *verify.Options, s string) bool {
 	if d, err := event.ParseDigest(s); err == nil {
 		o.TrustedAuthorities = append(o.TrustedAuthorities, d)
-		return nil
+		return true
 	}
 	if _, err := ledger.ParseVerifier(s); err == nil {
 		o.TrustedLogKeys = append(o.TrustedLogKeys, s)
-		return nil
+		return true
 	}
-	text, err := os.ReadFile(s)
+	if _, err := witness.ParseVerifier(s); err == nil {
+		o.TrustedWitnesses = append(o.TrustedWitnesses, s)
+		return true
+	}
+	return false
+}
+
+// keysIn gives take each line of a file that is neither empty nor a comment.
+func keysIn(path, otherwise string, take func(string) bool) error {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("%q is not a key, and not a file with keys: %w", s, err)
+		return fmt.Errorf("%q is not a key, and not a file with keys: %w", path, err)
 	}
 	found := false
 	for line := range strings.Lines(string(text)) {
@@ -133,16 +173,12 @@ func trust(o *verify.Options, s string) error {
 			continue
 		}
 		found = true
-		if d, err := event.ParseDigest(line); err == nil {
-			o.TrustedAuthorities = append(o.TrustedAuthorities, d)
-		} else if _, err := ledger.ParseVerifier(line); err == nil {
-			o.TrustedLogKeys = append(o.TrustedLogKeys, line)
-		} else {
-			return fmt.Errorf("%s: a line is neither a ledger verifier key nor an authority's key id: %w", s, err)
+		if !take(line) {
+			return fmt.Errorf("%s: a line is %s: %.80q", path, otherwise, line)
 		}
 	}
 	if !found {
-		return fmt.Errorf("%s has no key in it", s)
+		return fmt.Errorf("%s has no key in it", path)
 	}
 	return nil
 }

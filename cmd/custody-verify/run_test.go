@@ -13,6 +13,8 @@ import (
 
 	"fieldseal/sync/bundle/bundletest"
 	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/ledger"
+	"fieldseal/sync/witness"
 )
 
 // files writes a good bundle, a changed one and something else.
@@ -53,10 +55,10 @@ func TestCommand(t *testing.T) {
 		status int
 		says   []string
 	}{
-		"good":            {[]string{good}, 0, []string{"Verdict: AUTHENTIC", "2026-HW-017", "What a pass does not prove", "not compared with a key that you trust", "18 of 19 passed", "not asked"}},
+		"good":            {[]string{good}, 0, []string{"Verdict: AUTHENTIC", "2026-HW-017", "What a pass does not prove", "not compared with a key that you trust", "18 of 20 passed", "not asked"}},
 		"flags behind":    {[]string{good, "--lang", "zh"}, 0, []string{"核验结论：", "案件", "核验通过不能证明的事项"}},
 		"flags before":    {[]string{"--lang=zh", good}, 0, []string{"管理机构"}},
-		"trusted file":    {[]string{good, "--trust", keys}, 0, []string{"a key that you trust", "19 of 19 passed"}},
+		"trusted file":    {[]string{good, "--trust", keys}, 0, []string{"a key that you trust", "19 of 20 passed"}},
 		"trusted key":     {[]string{good, "--trust", s.LogKey.VerifierText()}, 0, []string{"a key that you trust"}},
 		"trusted id":      {[]string{good, "--trust", s.Authority.Key.Public().ID().String()}, 0, []string{"a key that you trust"}},
 		"foreign":         {[]string{good, "--trust", foreign}, 1, []string{"NOT AUTHENTIC", "another authority made this bundle"}},
@@ -82,6 +84,76 @@ func TestCommand(t *testing.T) {
 				t.Errorf("%s does not say %q:\n%s%s", name, w, stdout, stderr)
 			}
 		}
+	}
+}
+
+// TestTrustWitness names witnesses by key, by file, and together with other keys.
+func TestTrustWitness(t *testing.T) {
+	key, err := witness.NewKey("court.test/w", bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := witness.NewKey("police.test/w", bytes.Repeat([]byte{8}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bundletest.New(t)
+	w.Cosign = func(c *ledger.SignedCheckpoint) *ledger.SignedCheckpoint {
+		sig, err := key.Cosign(c.Checkpoint, w.Now)
+		if err == nil {
+			c, err = c.WithSignature(sig, key)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	s := bundletest.NewStory(w)
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("good.zip", s.Bundle(s.Options()))
+	both := write("witnesses", []byte("# who watches\n\n"+key.Text()+"\n"+other.Text()+"\n"))
+	mixed := write("mixed", []byte(s.LogKey.VerifierText()+"\n"+key.Text()+"\n"))
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		says   []string
+	}{
+		"none":                {[]string{good}, 0, []string{"1 cosignatures", "--trust-witness"}},
+		"one":                 {[]string{good, "--trust-witness", key.Text()}, 0, []string{"Witnesses that you trust", "court.test/w", "1 of the witnesses that you trust"}},
+		"in Chinese":          {[]string{good, "--trust-witness", key.Text(), "--lang", "zh"}, 0, []string{"您信任的见证方", "court.test/w"}},
+		"one of two":          {[]string{good, "--trust-witness", both}, 1, []string{"NOT AUTHENTIC", "1 of the 2 trusted witnesses", "2 are needed"}},
+		"one of two will do":  {[]string{good, "--trust-witness", both, "--witness-quorum", "1"}, 0, []string{"court.test/w"}},
+		"another":             {[]string{good, "--trust-witness", other.Text()}, 1, []string{"0 of the 1 trusted witnesses"}},
+		"with the others":     {[]string{good, "--trust", mixed}, 0, []string{"court.test/w", "a key that you trust", "20 of 20 passed"}},
+		"a ledger's key":      {[]string{good, "--trust-witness", s.LogKey.VerifierText()}, 2, []string{"not a key"}},
+		"a file with another": {[]string{good, "--trust-witness", mixed}, 2, []string{"not the verifier key of a witness"}},
+		"twice":               {[]string{good, "--trust-witness", key.Text(), "--trust-witness", key.Text()}, 2, []string{"twice"}},
+		"a quorum alone":      {[]string{good, "--witness-quorum", "1"}, 2, []string{"no witness is named"}},
+		"too large a quorum":  {[]string{good, "--trust-witness", both, "--witness-quorum", "3"}, 2, []string{"the quorum is 3"}},
+	} {
+		status, stdout, stderr := command(t, c.args...)
+		if status != c.status {
+			t.Errorf("%s: status %d, want %d\n%s%s", name, status, c.status, stdout, stderr)
+		}
+		for _, part := range c.says {
+			if !strings.Contains(stdout+stderr, part) {
+				t.Errorf("%s does not say %q:\n%s%s", name, part, stdout, stderr)
+			}
+		}
+	}
+	page := filepath.Join(dir, "page.html")
+	if status, _, stderr := command(t, good, "--trust-witness", key.Text(), "--report", page); status != 0 {
+		t.Fatal(stderr)
+	}
+	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), "Trusted witnesses of the ledger") || !strings.Contains(string(html), "court.test/w") {
+		t.Errorf("the page does not name the witness: %v", err)
 	}
 }
 

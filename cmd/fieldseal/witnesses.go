@@ -32,8 +32,8 @@ type WitnessConfig struct {
 
 // witnessQuorum is how many witnesses must cosign.
 func (c Config) witnessQuorum() int {
-	if c.Quorum == 0 && len(c.Witnesses) > 0 {
-		return collect.Majority(len(c.Witnesses))
+	if c.Quorum == 0 {
+		return witness.Majority(len(c.Witnesses))
 	}
 	return c.Quorum
 }

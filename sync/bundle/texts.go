@@ -38,7 +38,7 @@ func (mk *maker) addReport() error {
 	if err != nil {
 		return err
 	}
-	v := verify.Announce(&mk.m, judged, mk.stamped)
+	v := verify.Announce(&mk.m, judged, mk.stamped, len(mk.cp.Signatures())-1)
 	v.Record, v.Quarantine = record, mk.kept
 	for _, m := range mk.listed {
 		v.Media = append(v.Media, verify.Media{MediaLine: m})

@@ -3,11 +3,21 @@ package witness
 import (
 	"errors"
 	"fmt"
-	"net/http"
 
 	"fieldseal/sync/ledger"
 
 	"golang.org/x/mod/sumdb/note"
+)
+
+// The statuses of C2SP tlog-witness, as HTTP numbers them. They stand here so that
+// a verifier, which needs no network, is built without any.
+const (
+	StatusCosigned     = 200
+	StatusMalformed    = 400
+	StatusUntrusted    = 403 // no trusted key of the log has signed
+	StatusUnknownLog   = 404
+	StatusConflict     = 409 // not the last cosigned size, or another tree of that size
+	StatusInconsistent = 422 // the proof does not hold
 )
 
 // Tree is what a witness remembers of a log: the largest tree that it cosigned.
@@ -37,7 +47,7 @@ func (r *Refusal) Unwrap() error { return r.Reason }
 
 // Body is the body of the answer, ContentType what it is.
 func (r *Refusal) Body() []byte {
-	if r.Status == http.StatusConflict {
+	if r.Status == StatusConflict {
 		return MarshalSize(r.Known.Size)
 	}
 	return []byte(r.Reason.Error() + "\n")
@@ -45,7 +55,7 @@ func (r *Refusal) Body() []byte {
 
 // ContentType is that of Body.
 func (r *Refusal) ContentType() string {
-	if r.Status == http.StatusConflict {
+	if r.Status == StatusConflict {
 		return TypeSize
 	}
 	return TypeText
@@ -67,15 +77,15 @@ type Logs map[string][]note.Verifier
 func (l Logs) Admit(body []byte) (*Submission, error) {
 	r, c, err := ParseRequest(body)
 	if err != nil {
-		return nil, &Refusal{Status: http.StatusBadRequest, Reason: err}
+		return nil, &Refusal{Status: StatusMalformed, Reason: err}
 	}
 	keys := l[c.Origin]
 	if len(keys) == 0 {
-		return nil, &Refusal{Status: http.StatusNotFound, Reason: fmt.Errorf("this witness does not know the log %s", c.Origin)}
+		return nil, &Refusal{Status: StatusUnknownLog, Reason: fmt.Errorf("this witness does not know the log %s", c.Origin)}
 	}
 	signed, err := ledger.ParseCheckpoint(r.Note, keys...)
 	if err != nil {
-		return nil, &Refusal{Status: http.StatusForbidden, Reason: err}
+		return nil, &Refusal{Status: StatusUntrusted, Reason: err}
 	}
 	return &Submission{r, signed}, nil
 }
@@ -87,18 +97,18 @@ func (s *Submission) Decide(known Tree) error {
 	c := s.Checkpoint.Checkpoint
 	switch {
 	case s.Request.Old != known.Size:
-		return &Refusal{Status: http.StatusConflict, Known: known,
+		return &Refusal{Status: StatusConflict, Known: known,
 			Reason: fmt.Errorf("the last cosigned size is %d, the request goes on from %d", known.Size, s.Request.Old)}
 	case c.Size == known.Size && c.Root != known.Root:
-		return &Refusal{Status: http.StatusConflict, Known: known, Fork: true,
+		return &Refusal{Status: StatusConflict, Known: known, Fork: true,
 			Reason: fmt.Errorf("the log %s has signed two trees of %d entries: the root %v was cosigned, now it is %v", c.Origin, c.Size, known.Root, c.Root)}
 	}
 	err := ledger.VerifyConsistency(known.Size, known.Root, c.Size, c.Root, s.Request.Proof)
 	if errors.Is(err, ledger.ErrProof) {
-		return &Refusal{Status: http.StatusUnprocessableEntity, Known: known, Fork: known.Size > 0, Reason: err}
+		return &Refusal{Status: StatusInconsistent, Known: known, Fork: known.Size > 0, Reason: err}
 	}
 	if err != nil { // the sizes are those that ParseRequest let pass
-		return &Refusal{Status: http.StatusBadRequest, Known: known, Reason: err}
+		return &Refusal{Status: StatusMalformed, Known: known, Reason: err}
 	}
 	return nil
 }

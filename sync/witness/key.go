@@ -159,6 +159,10 @@ func (v *Verifier) Text() string {
 	return fmt.Sprintf("%s+%08x+%s", v.name, v.hash, base64.StdEncoding.EncodeToString(raw))
 }
 
+// PublicText is the key alone, without the name: who holds one holds one witness,
+// under however many names.
+func (v *Verifier) PublicText() string { return base64.StdEncoding.EncodeToString(v.public) }
+
 // Name is the witness's.
 func (v *Verifier) Name() string { return v.name }
 
@@ -188,6 +192,14 @@ func Time(sig []byte) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%w: %d seconds", ErrTime, sec)
 	}
 	return time.Unix(int64(sec), 0).UTC(), nil
+}
+
+// Majority is the quorum where none is named: more than half, 0 of none.
+func Majority(witnesses int) int {
+	if witnesses == 0 {
+		return 0
+	}
+	return witnesses/2 + 1
 }
 
 // Quorum is when a quorum of witnesses had cosigned a note: given the times of

@@ -2,13 +2,13 @@
 const words = {
   en: {
     title: "Check an evidence bundle", lead: "The file stays on this computer: this page may not fetch or send anything.",
-    lang: "Language", trust: "Keys that you trust, one a line (a ledger key or an authority's key id), and root certificates (PEM) of time-stamping authorities; empty if you have none", drop: "Choose a bundle, or drop it here",
+    lang: "Language", trust: "Keys that you trust, one a line (a ledger key, a witness's key or an authority's key id), and root certificates (PEM) of time-stamping authorities; empty if you have none", drop: "Choose a bundle, or drop it here",
     loading: "Preparing…", events: "Checking signatures", files: "Checking files", done: "Checked: ", json: "Save the verdict", html: "Save the report",
     "authentic": "Authentic", "authentic with defects": "Authentic, with defects", "not authentic": "Not authentic", unreadable: "This file cannot be read as a bundle: ",
   },
   zh: {
     title: "核验证据包", lead: "文件不会离开本机：本页面不能访问网络。",
-    lang: "语言", trust: "您信任的密钥，每行一个（账本密钥或管理机构密钥编号），以及您信任的时间戳机构根证书（PEM）；没有则留空", drop: "选择证据包，或拖放到此处",
+    lang: "语言", trust: "您信任的密钥，每行一个（账本密钥、见证方密钥或管理机构密钥编号），以及您信任的时间戳机构根证书（PEM）；没有则留空", drop: "选择证据包，或拖放到此处",
     loading: "正在准备……", events: "正在核验签名", files: "正在核验文件", done: "已核验：", json: "保存核验结论", html: "保存报告",
     "authentic": "真实", "authentic with defects": "真实，但存在瑕疵", "not authentic": "不真实", unreadable: "该文件无法作为证据包读取：",
   },

@@ -40,6 +40,8 @@ type World struct {
 	Stamps map[ledger.Size][]bundle.Token
 	Notes  map[ledger.Size][]byte
 	Newest ledger.Size
+	// Cosign, where it is set, lets witnesses sign each checkpoint.
+	Cosign func(*ledger.SignedCheckpoint) *ledger.SignedCheckpoint
 	// Now is the clock of the server; every entry moves it on.
 	Now   time.Time
 	tree  *ledger.Tree
@@ -169,6 +171,9 @@ func (w *World) Checkpoint() event.Seen {
 	root := w.tree.Root()
 	c, err := ledger.Sign(ledger.Checkpoint{Origin: Origin, Size: size, Root: root}, w.LogKey)
 	w.must(err)
+	if w.Cosign != nil {
+		c = w.Cosign(c)
+	}
 	if w.Notes[size] == nil {
 		w.Notes[size] = c.Note()
 	}

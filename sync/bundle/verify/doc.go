@@ -25,6 +25,7 @@
 //	authority    the genesis is sealed by the key that it states, and the manifest repeats it truly
 //	trust        the authority or the ledger is one that the reader trusts; not asked where the reader named none
 //	checkpoint   the checkpoint is signed by the ledger's key
+//	witnesses    a quorum of the witnesses that the reader trusts has cosigned it; not asked where the reader named none
 //	tiles        the tiles lead to the checkpoint's root
 //	leaves       every leaf is in its place in the tiles, and is the leaf of its event
 //	signatures   every event is sealed by the key that its device was enrolled with

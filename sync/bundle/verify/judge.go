@@ -21,14 +21,16 @@ func (v *verifier) judge() error {
 	asm := v.found.asm
 	for _, size := range slices.Sorted(maps.Keys(v.seen)) {
 		if s := v.seen[size]; s.shown {
-			asm.Checkpoint(custody.CheckpointTime{Size: int64(size), Root: s.root, Note: s.note, Signed: v.found.times[ledger.Index(size-1)]})
+			asm.Checkpoint(custody.CheckpointTime{Size: int64(size), Root: s.root, Note: s.note, Signed: v.found.times[ledger.Index(size-1)],
+				Witnessed: s.witnessed.at, Witnesses: s.witnessed.n})
 		}
 	}
 	for _, d := range v.datedTimes() {
 		asm.Checkpoint(d)
 	}
 	own := custody.CheckpointTime{Size: int64(v.cp.Size), Root: event.Root(v.cp.Root), Note: sha256.Sum256(v.cp.Note()),
-		Signed: v.found.times[ledger.Index(v.cp.Size-1)], Tokens: v.judgedTokens(v.tokens)}
+		Signed: v.found.times[ledger.Index(v.cp.Size-1)], Tokens: v.judgedTokens(v.tokens),
+		Witnessed: v.cosigned.at, Witnesses: v.cosigned.n}
 	v.verdict.Bundle.Judged = own.Signed
 	v.verdict.Quarantine = v.found.kept
 	if err := v.restoreBodies(); err != nil {
@@ -40,11 +42,12 @@ func (v *verifier) judge() error {
 
 // Announce is the verdict as far as the writer of a bundle knows it: what the
 // manifest says, judged as of a time, without checks and without a result. Its
-// tokens are those that the writer verified by its own list of authorities.
-func Announce(m *bag.Manifest, judged time.Time, tokens []Stamped) *Verdict {
+// tokens are those that the writer verified by its own list of authorities;
+// cosignatures counts those on the checkpoint, which only a reader's list makes count.
+func Announce(m *bag.Manifest, judged time.Time, tokens []Stamped, cosignatures int) *Verdict {
 	v := &Verdict{Bundle: about(m), Tokens: tokens}
 	v.Bundle.Judged = judged
-	v.limits(facts{manifest: m, quarantine: m.Disclosure.ShownQuarantine, announced: true})
+	v.limits(facts{manifest: m, quarantine: m.Disclosure.ShownQuarantine, announced: true, others: cosignatures})
 	return v
 }
 
@@ -57,15 +60,16 @@ func about(m *bag.Manifest) *About {
 type facts struct {
 	manifest *bag.Manifest // nil where it could not be read
 	pinned   bool
-	// others counts signatures on the checkpoint by keys that are not known.
+	// others counts signatures on the checkpoint by other keys than the ledger's.
 	others     int
 	quarantine int64
-	// announced: it is the writer who speaks; trustTSA: the reader named time-stamping authorities.
-	announced, trustTSA bool
+	// announced: it is the writer who speaks; trustTSA, trustWitness: the reader named
+	// time-stamping authorities, or witnesses.
+	announced, trustTSA, trustWitness bool
 }
 
 func (v *verifier) facts() facts {
-	f := facts{manifest: v.m, quarantine: int64(len(v.verdict.Quarantine)), trustTSA: v.o.TrustedTSA != nil}
+	f := facts{manifest: v.m, quarantine: int64(len(v.verdict.Quarantine)), trustTSA: v.o.TrustedTSA != nil, trustWitness: len(v.witnesses) > 0}
 	if v.m != nil {
 		f.pinned = v.verdict.Bundle.Pinned
 	}
@@ -108,9 +112,7 @@ func (v *Verdict) limitsOfTrust(f facts) {
 			fmt.Sprintf("The bundle names its own authority and ledger key. Compare them with a copy obtained another way: authority key %s, ledger key %s. Then verify with --trust.", a.Key.ID, a.LogKey),
 			fmt.Sprintf("管理机构与账本密钥由证据包自行载明。请与另行取得的副本核对：管理机构密钥 %s，账本密钥 %s；核对后以 --trust 核验。", a.Key.ID, a.LogKey))
 	}
-	v.limit("NO_WITNESS",
-		fmt.Sprintf("No independent witness vouches for the checkpoint here; signatures on it by keys that are not known: %d. Against an authority that rewrites its own ledger only the checkpoints that devices had seen stand.", f.others),
-		fmt.Sprintf("此处没有独立见证方为检查点作证（未知密钥的签名：%d 个）。若管理机构自行改写账本，只有设备所见检查点可资比对。", f.others))
+	v.limitsOfWitness(f)
 	v.limitsOfTime(f)
 }
 

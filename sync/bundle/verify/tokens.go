@@ -38,6 +38,8 @@ type datedTree struct {
 	note   event.Digest
 	proof  *ledger.Consistency
 	tokens []custody.Token
+	// witnessed is what the cosignatures on the note come to.
+	witnessed witnessed
 }
 
 // readTokens checks the tokens over the bundle's checkpoint, and the earlier
@@ -143,6 +145,7 @@ func (v *verifier) readDated() error {
 			continue
 		}
 		d.root, d.note = event.Root(signed.Root), sha256.Sum256(data)
+		_, d.witnessed = v.cosignatures(f.Path, signed)
 	}
 	return nil
 }
@@ -198,9 +201,9 @@ func (v *verifier) judgedTokens(list []custody.Token) []custody.Token {
 func (v *verifier) datedTimes() []custody.CheckpointTime {
 	var list []custody.CheckpointTime
 	for _, d := range v.dated {
-		if tokens := v.judgedTokens(d.tokens); len(tokens) > 0 {
+		if tokens := v.judgedTokens(d.tokens); len(tokens) > 0 || !d.witnessed.at.IsZero() {
 			list = append(list, custody.CheckpointTime{Size: int64(d.size), Root: d.root, Note: d.note,
-				Signed: v.found.times[ledger.Index(d.size-1)], Tokens: tokens})
+				Signed: v.found.times[ledger.Index(d.size-1)], Tokens: tokens, Witnessed: d.witnessed.at, Witnesses: d.witnessed.n})
 		}
 	}
 	slices.SortFunc(list, func(a, b custody.CheckpointTime) int { return cmp.Compare(a.Size, b.Size) })

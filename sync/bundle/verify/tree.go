@@ -24,8 +24,9 @@ type seenTree struct {
 	size  ledger.Size
 	proof *ledger.Consistency
 	// signed is its note, where the bundle has it; note is the digest of that.
-	signed *ledger.SignedCheckpoint
-	note   event.Digest
+	signed    *ledger.SignedCheckpoint
+	note      event.Digest
+	witnessed witnessed
 	// root is the one that an event stated and the proof confirms; shown, that one did.
 	root  event.Root
 	shown bool
@@ -63,6 +64,7 @@ func (v *verifier) readCheckpoint() error {
 			v.cp.Size, v.cp.Root, v.m.Checkpoint.Size, v.m.Checkpoint.Root)
 	}
 	v.pass(chkCheckpoint, 1)
+	v.checkWitnesses()
 	return nil
 }
 
@@ -218,6 +220,7 @@ func (v *verifier) readSeen() error {
 			continue
 		}
 		s.note = sha256.Sum256(data)
+		_, s.witnessed = v.cosignatures(f.Path, s.signed)
 		if s.signed.Size != s.size {
 			v.failAt(chkSeen, f.Path, "it states %d entries", s.signed.Size)
 			continue

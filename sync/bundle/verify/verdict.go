@@ -48,6 +48,8 @@ type Verdict struct {
 	Media  []Media         `json:"media,omitzero"`
 	// Tokens are the time-stamps over the ledger.
 	Tokens []Stamped `json:"tokens,omitzero"`
+	// Witnesses are the cosignatures over the checkpoint by witnesses that the reader trusts.
+	Witnesses []Cosigned `json:"witnesses,omitzero"`
 	// Quarantine lists the lines shown that are not accepted events.
 	Quarantine []Quarantined `json:"quarantine,omitzero"`
 }
@@ -66,6 +68,8 @@ type About struct {
 	Disclosure bag.Disclosure `json:"disclosure"`
 	// Judged is when the checkpoint's last leaf was received: the time that custody is judged at.
 	Judged time.Time `json:"judged,omitzero"`
+	// Witnessed is when a quorum of trusted witnesses had cosigned the checkpoint; absent where none has.
+	Witnessed time.Time `json:"witnessed,omitzero"`
 	// ManifestSHA256 is the digest of data/manifest.dsse, by which a bundle can be named.
 	ManifestSHA256 event.Digest `json:"manifest_sha256"`
 }
@@ -189,6 +193,7 @@ const (
 	chkAuthority   = "authority"
 	chkTrust       = "trust"
 	chkCheckpoint  = "checkpoint"
+	chkWitnesses   = "witnesses"
 	chkTiles       = "tiles"
 	chkLeaves      = "leaves"
 	chkSignatures  = "signatures"
@@ -214,6 +219,7 @@ var checkTitles = []struct {
 	{chkAuthority, "The authority's genesis is consistent", "管理机构的起始事件自洽"},
 	{chkTrust, "The authority is one that the reader trusts", "管理机构为核验人所信任"},
 	{chkCheckpoint, "The checkpoint is signed by the ledger's key", "检查点由账本密钥签名"},
+	{chkWitnesses, "A quorum of the witnesses that the reader trusts has cosigned the checkpoint", "核验人所信任的见证方已达法定数量联署检查点"},
 	{chkTiles, "The hash tiles lead to the checkpoint's root", "哈希分片可推导至检查点树根"},
 	{chkLeaves, "Every entry stands in its place in the ledger", "每个条目均位于账本中应有的位置"},
 	{chkSignatures, "Every event is sealed by its device's key", "每个事件均由其设备密钥签封"},

@@ -17,6 +17,7 @@ import (
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/rules"
 	"fieldseal/sync/stamp"
+	"fieldseal/sync/witness"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -34,6 +35,12 @@ type Options struct {
 	// reader accepts; none means any.
 	TrustedTSA  *stamp.Roots
 	TSAPolicies []string
+	// TrustedWitnesses are the verifier keys (vkey) of the witnesses that the reader
+	// trusts, and WitnessQuorum how many of them must have cosigned the checkpoint: 0
+	// means more than half. Where any is given, a bundle without that quorum is not
+	// authentic. Where none is given, cosignatures count for nothing.
+	TrustedWitnesses []string
+	WitnessQuorum    int
 	// Workers is the number of goroutines that check signatures; 0 means all cores.
 	Workers int
 	// Progress is told now and then how far the work has come, from one
@@ -61,6 +68,9 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o Options) (*Verdict
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	v := &verifier{ctx: ctx, o: o, verdict: &Verdict{Failures: []Failure{}}}
+	if err := v.readWitnesses(); err != nil {
+		return nil, err
+	}
 	for _, c := range checkTitles {
 		v.verdict.Checks = append(v.verdict.Checks, Check{Name: c.name, Title: Text{EN: c.en, ZH: c.zh}, State: NotReached})
 	}
@@ -91,15 +101,18 @@ type verifier struct {
 
 	keys   *keyring
 	logKey note.Verifier
-	cp     *ledger.SignedCheckpoint
-	tiles  *ledger.VerifiedTiles
-	seen   map[ledger.Size]*seenTree
-	dated  map[ledger.Size]*datedTree
-	tokens []custody.Token // over cp
-	chains map[event.UUID]*bag.ChainLine
-	media  map[event.Digest]*Media
-	rules  *rules.Pack
-	found  *collector
+	// witnesses are those that the reader trusts, cosigned what they say of cp.
+	witnesses []*witness.Verifier
+	cosigned  witnessed
+	cp        *ledger.SignedCheckpoint
+	tiles     *ledger.VerifiedTiles
+	seen      map[ledger.Size]*seenTree
+	dated     map[ledger.Size]*datedTree
+	tokens    []custody.Token // over cp
+	chains    map[event.UUID]*bag.ChainLine
+	media     map[event.Digest]*Media
+	rules     *rules.Pack
+	found     *collector
 }
 
 // errStop ends a run whose failure leaves nothing further to check.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -90,9 +89,6 @@ type Config struct {
 	Logger   *slog.Logger
 }
 
-// Majority is the default quorum.
-func Majority(witnesses int) int { return witnesses/2 + 1 }
-
 // CheckURL says why u is not the prefix of a witness, wrapping ErrConfig.
 func CheckURL(u string) error {
 	p, err := url.Parse(u)
@@ -115,7 +111,7 @@ func CheckQuorum(list []Witness, quorum int) error {
 	var faults []error
 	names, keys, urls := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, w := range list {
-		public := w.Key.Text()[strings.LastIndexByte(w.Key.Text(), '+'):]
+		public := w.Key.PublicText()
 		if names[w.Name] || keys[public] || urls[w.URL] || w.Name == "" {
 			faults = append(faults, fmt.Errorf("%w: the name, key and address of %q must be its own", ErrConfig, w.Name))
 		}
@@ -152,7 +148,7 @@ type Collector struct {
 // Open makes a collector, and reads which checkpoint was witnessed last.
 func Open(ctx context.Context, cfg Config) (*Collector, error) {
 	if cfg.Quorum == 0 {
-		cfg.Quorum = Majority(len(cfg.Witnesses))
+		cfg.Quorum = witness.Majority(len(cfg.Witnesses))
 	}
 	if err := CheckQuorum(cfg.Witnesses, cfg.Quorum); err != nil {
 		return nil, err

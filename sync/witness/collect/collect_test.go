@@ -685,8 +685,8 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for n, want := range []int{1, 1, 2, 2, 3, 3} {
-		if got := Majority(n); got != want {
+	for n, want := range []int{0, 1, 2, 2, 3, 3} {
+		if got := witness.Majority(n); got != want {
 			t.Errorf("the majority of %d is %d", n, got)
 		}
 	}

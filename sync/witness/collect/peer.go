@@ -93,15 +93,15 @@ func (c *Collector) submit(ctx context.Context, p *peer, cp *ledger.SignedCheckp
 		}
 		find := finding{status: status, request: body, answer: answer}
 		switch status {
-		case http.StatusOK:
+		case witness.StatusCosigned:
 			return c.cosigned(o, answer, sent, got)
-		case http.StatusConflict:
+		case witness.StatusConflict:
 			next, again := c.conflict(ctx, &o, old, find)
 			if !again {
 				return o
 			}
 			old = next
-		case http.StatusUnprocessableEntity:
+		case witness.StatusInconsistent:
 			return o.history(find, "it does not accept the proof that the %d entries which it cosigned are the beginning of this log", old)
 		default:
 			o.state, o.detail = Refuses, fmt.Sprintf("it answered %d: %s", status, clip(answer))

@@ -31,8 +31,9 @@ type loop struct {
 	work    sync.WaitGroup
 	cur     *round
 	began   time.Time
-	// pending: a round is wanted as soon as one may begin.
-	pending bool
+	// pending: a round is wanted as soon as one may begin; beat: also of a
+	// checkpoint that has had one.
+	pending, beat bool
 	// end ends the round, gap lets the next one begin.
 	end, gap *time.Timer
 }
@@ -60,7 +61,7 @@ func (c *Collector) Run(ctx context.Context) {
 			l.pending = true
 			l.next(c.cfg.Limits.MinGap)
 		case <-beat.C:
-			l.pending = true
+			l.pending, l.beat = true, true
 			l.next(0)
 		case <-l.gap.C:
 			l.next(c.cfg.Limits.MinGap)
@@ -100,15 +101,17 @@ func (l *loop) next(gap time.Duration) {
 }
 
 func (l *loop) begin() {
-	l.began, l.pending = time.Now(), false
+	beat := l.beat
+	l.pending, l.beat = false, false
 	signed, err := l.cfg.Log.Signed(l.ctx)
 	if err != nil {
 		l.log.Error("the newest checkpoint cannot be had for the witnesses", "cause", err.Error())
 		return
 	}
-	if signed == nil {
+	if signed == nil || !beat && l.cur != nil && l.cur.plain.Checkpoint == signed.Checkpoint {
 		return
 	}
+	l.began = time.Now()
 	if l.cur != nil && l.cur.dirty {
 		l.store()
 	}

@@ -69,7 +69,7 @@ func (h *Handler) add(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Log.Info("cosigned", "origin", c.Origin, "size", int64(c.Size), "from", int64(s.Request.Old))
-	answer(w, http.StatusOK, witness.TypeText, witness.MarshalCosignatures(sig))
+	answer(w, witness.StatusCosigned, witness.TypeText, witness.MarshalCosignatures(sig))
 }
 
 // refuse answers what was not cosigned. A fault of this side shows no detail.
