@@ -26,7 +26,8 @@ func classify(err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: free some space, then do it again; everything saved before is safe: %w", ErrDiskFull, err)
 	case sqlite3.SQLITE_IOERR:
-		if errors.Is(err, syscall.ENOSPC) {
+		// The index of the write-ahead log is the first thing to find no room.
+		if errors.Is(err, syscall.ENOSPC) || e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
 			return fmt.Errorf("%w: free some space, then do it again; everything saved before is safe: %w", ErrDiskFull, err)
 		}
 		return fmt.Errorf("%w: check the disk, copy the store elsewhere if it goes on: %w", ErrStorage, err)

@@ -127,6 +127,8 @@ func sqliteKind(code int) Kind {
 	switch code {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
 		return KindConflict
+	case sqlite3.SQLITE_IOERR_SHMSIZE: // the index of the write-ahead log finds no room
+		return KindFull
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
