@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// entrySize is a leaf behind its big-endian 16-bit length, as C2SP tlog-tiles
-// writes entry bundles.
-const entrySize = 2 + LeafSize
+// EntrySize is the length of an entry in a bundle: a leaf behind its big-endian
+// 16-bit length, as C2SP tlog-tiles writes entry bundles.
+const EntrySize = 2 + LeafSize
 
 // AppendEntry adds the bytes of one leaf, as Marshal gave them, to an entry
 // bundle: the content of the C2SP tlog-tiles path that [EntriesPath] names.
@@ -20,13 +20,13 @@ func AppendEntry(bundle, leaf []byte) ([]byte, error) {
 
 // ParseEntries reads an entry bundle of 1 to TileWidth leaves; an error wraps ErrLeaf.
 func ParseEntries(bundle []byte) ([]Leaf, error) {
-	n := len(bundle) / entrySize
-	if n == 0 || n > TileWidth || len(bundle)%entrySize != 0 {
+	n := len(bundle) / EntrySize
+	if n == 0 || n > TileWidth || len(bundle)%EntrySize != 0 {
 		return nil, fmt.Errorf("%w: %d bytes are not a bundle of 1 to %d entries", ErrLeaf, len(bundle), TileWidth)
 	}
 	leaves := make([]Leaf, n)
 	for i := range leaves {
-		e := bundle[i*entrySize : (i+1)*entrySize]
+		e := bundle[i*EntrySize : (i+1)*EntrySize]
 		if got := binary.BigEndian.Uint16(e); got != LeafSize {
 			return nil, fmt.Errorf("%w: entry %d of the bundle has length %d, want %d", ErrLeaf, i, got, LeafSize)
 		}

@@ -194,10 +194,10 @@ func TestEntries(t *testing.T) {
 		t.Errorf("appended no leaf: %v", err)
 	}
 	length, leaf := bytes.Clone(bundle), bytes.Clone(bundle)
-	length[entrySize+1]++
-	leaf[2*entrySize+2] = 9
+	length[EntrySize+1]++
+	leaf[2*EntrySize+2] = 9
 	for name, bad := range map[string][]byte{
-		"empty": nil, "cut": bundle[:len(bundle)-1], "257": append(bytes.Clone(bundle), bundle[:entrySize]...),
+		"empty": nil, "cut": bundle[:len(bundle)-1], "257": append(bytes.Clone(bundle), bundle[:EntrySize]...),
 		"length": length, "leaf": leaf,
 	} {
 		if _, err := ParseEntries(bad); !errors.Is(err, ErrLeaf) {

@@ -62,6 +62,10 @@ func canonicalDER(sig []byte) bool {
 	return ok
 }
 
+// SignatureDigest is what Verified.SignatureDigest gives, of a signature by a key
+// of the algorithm that nobody has checked here: it proves nothing by itself.
+func SignatureDigest(alg event.Algorithm, sig []byte) event.Digest { return sigDigest(alg, sig) }
+
 // sigDigest is the digest of a signature in its normal form: for ECDSA SHA-256
 // over r and the smaller of s and n-s, each 32 bytes; for Ed25519 over its 64 bytes.
 func sigDigest(alg event.Algorithm, sig []byte) event.Digest {
