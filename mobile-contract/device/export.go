@@ -31,6 +31,7 @@ pulled.ndjson       events of others that this device verified
 carried.ndjson      events of others that this device was shown in handovers
 unverified.ndjson   events of others that do not verify, or could not be checked yet
 receipts.json       what the server answered for each event
+entries.json        where in the ledger the server said that each line above stands
 proofs/             inclusion proofs (C2SP tlog-proof), one for each proven event
 checkpoints/        every signed checkpoint of the ledger that was seen
 media/              photos and files, named by the SHA-256 of their bytes
@@ -45,7 +46,8 @@ fieldseal：单台设备的明文存档
 ============================
 
 events.ndjson 为本设备的事件（每行一个 DSSE 信封，字节原样，按顺序）；pulled.ndjson 为本设备核验过的
-他人事件；carried.ndjson 为交接时出示的他人事件；media/ 为照片和文件，以其字节的 SHA-256 命名；
+他人事件；carried.ndjson 为交接时出示的他人事件；entries.json 为服务器告知的各行在账本中的位置；
+media/ 为照片和文件，以其字节的 SHA-256 命名；
 proofs/ 为账本包含证明；checkpoints/ 为见过的账本检查点。用 sha256sum -c SHA256SUMS 可核对全部
 文件。存档中不含私钥。
 `
@@ -98,6 +100,7 @@ func (s *Store) ExportArchive(ctx context.Context, w io.Writer) error {
 			},
 			func() error { return a.lines(t, "carried.ndjson", `SELECT line FROM carried ORDER BY id`) },
 			func() error { return a.receipts(t) },
+			func() error { return a.entries(t) },
 			func() error { return a.checkpoints(t) },
 			func() error { return a.anomalies(t) },
 		}
@@ -167,21 +170,17 @@ type exportedReceipt struct {
 	CheckpointSize int64  `json:"checkpoint_size,omitzero"`
 }
 
-// receipts writes an array, entry by entry.
-func (a *archive) receipts(t *tx) error {
-	return a.member("receipts.json", zip.Deflate, func(w io.Writer) error {
+// array writes a JSON array, an element for each row.
+func (a *archive) array(t *tx, name, query string, element func(*sql.Rows) (any, error)) error {
+	return a.member(name, zip.Deflate, func(w io.Writer) error {
 		b := bufio.NewWriter(w)
 		open := "[\n"
-		rows, err := t.rows(`SELECT e.id, e.seq, e.type, e.state, coalesce(r.status, ''), coalesce(e.code, ''), coalesce(e.detail, ''),
-			coalesce(r.idx, -1), coalesce(r.received_us, 0), coalesce(r.checkpoint_size, 0)
-			FROM events e LEFT JOIN receipts r ON r.event_id = e.id ORDER BY e.seq`)
+		rows, err := t.rows(query)
 		err = each(rows, err, func(rows *sql.Rows) error {
-			var id event.ID
-			var x exportedReceipt
-			if err := rows.Scan(hashTo(&id), &x.Seq, &x.Type, &x.State, &x.Status, &x.Code, &x.Detail, &x.Index, &x.ReceivedUS, &x.CheckpointSize); err != nil {
+			x, err := element(rows)
+			if err != nil {
 				return err
 			}
-			x.ID = id.String()
 			text, err := json.Marshal(x)
 			if err != nil {
 				return err
@@ -194,6 +193,40 @@ func (a *archive) receipts(t *tx) error {
 			_, err = b.WriteString("[")
 		}
 		return errors.Join(err, writeAll(b, []byte("\n]\n")), b.Flush())
+	})
+}
+
+func (a *archive) receipts(t *tx) error {
+	return a.array(t, "receipts.json", `SELECT e.id, e.seq, e.type, e.state, coalesce(r.status, ''), coalesce(e.code, ''), coalesce(e.detail, ''),
+		coalesce(r.idx, -1), coalesce(r.received_us, 0), coalesce(r.checkpoint_size, 0)
+		FROM events e LEFT JOIN receipts r ON r.event_id = e.id ORDER BY e.seq`, func(rows *sql.Rows) (any, error) {
+		var id event.ID
+		var x exportedReceipt
+		err := rows.Scan(hashTo(&id), &x.Seq, &x.Type, &x.State, &x.Status, &x.Code, &x.Detail, &x.Index, &x.ReceivedUS, &x.CheckpointSize)
+		x.ID = id.String()
+		return x, err
+	})
+}
+
+// exportedEntry is an entry of entries.json: with the exact line of this id, all
+// that the leaf at Index is made of. A server that has to rebuild its ledger reads it.
+type exportedEntry struct {
+	ID         string `json:"id"`
+	Index      int64  `json:"index"`
+	ReceivedUS int64  `json:"received_us"`
+	Kind       int64  `json:"kind"`
+}
+
+// entries writes the places of own, carried and pulled lines.
+func (a *archive) entries(t *tx) error {
+	return a.array(t, "entries.json", `SELECT event_id, idx, received_us, kind FROM receipts
+		UNION SELECT id, idx, received_us, kind FROM pulled WHERE idx IS NOT NULL AND received_us IS NOT NULL AND kind IS NOT NULL
+		ORDER BY 2, 1`, func(rows *sql.Rows) (any, error) {
+		var id event.ID
+		var x exportedEntry
+		err := rows.Scan(hashTo(&id), &x.Index, &x.ReceivedUS, &x.Kind)
+		x.ID = id.String()
+		return x, err
 	})
 }
 

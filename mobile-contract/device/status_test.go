@@ -13,6 +13,8 @@ import (
 
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/seal"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Every line of every status is a whole sentence in both languages, and says nothing twice wrongly.
@@ -135,7 +137,7 @@ func TestExportArchive(t *testing.T) {
 		if string(members["events.ndjson"]) != strings.Join(lines, "\n")+"\n" {
 			t.Error("events.ndjson does not hold the exact lines")
 		}
-		proofs := 0
+		proofs, entries := 0, checkEntries(t, s, members["entries.json"])
 		for name, data := range members {
 			if strings.HasPrefix(name, "proofs/") {
 				proofs++
@@ -143,8 +145,9 @@ func TestExportArchive(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, _, err := p.VerifyLeaf(f.logKey.Verifier()); err != nil {
-					t.Error(err)
+				leaf, _, err := p.VerifyLeaf(f.logKey.Verifier())
+				if e := entries[int64(p.Index)]; err != nil || e.Kind != int64(leaf.Kind) || e.ReceivedUS != int64(leaf.Received) {
+					t.Errorf("the leaf is %+v, entries.json says %+v, %v", leaf, e, err)
 				}
 			}
 			if strings.Contains(string(data), "PRIVATE") {
@@ -155,6 +158,27 @@ func TestExportArchive(t *testing.T) {
 			t.Errorf("%d proofs for %d proven events", proofs, states(t, s)[StateProven])
 		}
 	}
+}
+
+// checkEntries gives entries.json by index: one for every line whose place is known.
+func checkEntries(t *testing.T, s *Store, data []byte) map[int64]exportedEntry {
+	t.Helper()
+	var list []exportedEntry
+	if err := json.Unmarshal(data, &list, json.RejectUnknownMembers(true)); err != nil {
+		t.Fatal(err)
+	}
+	by := map[int64]exportedEntry{}
+	for _, e := range list {
+		by[e.Index] = e
+	}
+	var own, pulled int
+	err := s.read(t.Context(), func(x *tx) error {
+		return x.row(`SELECT (SELECT count(*) FROM receipts), (SELECT count(*) FROM pulled WHERE idx IS NOT NULL)`).Scan(&own, &pulled)
+	})
+	if err != nil || len(by) != own+pulled || own == 0 || pulled == 0 {
+		t.Errorf("%d places, of %d own lines and %d pulled ones, %v", len(by), own, pulled, err)
+	}
+	return by
 }
 
 func checkSums(t *testing.T, members map[string][]byte) {
