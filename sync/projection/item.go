@@ -42,62 +42,64 @@ func ItemsOf(tx *store.Tx, id event.UUID) ([]Item, error) {
 // minHashPrefix is how many hex digits of a digest are taken as a search for one.
 const minHashPrefix = 6
 
-// FindItems finds things by the beginning of their label (whatever the case of
-// its letters), by their id, by the number of their case, or by at least six
-// hex digits of a file's digest. It gives at most limit, in order of label; the
-// caller leaves out what the person may not see.
-func FindItems(tx *store.Tx, text string, limit int64) ([]Item, error) {
+// visible is the condition that a person may see the case c of an item: that of
+// their organisation ($1), or one that they ($2) or it were granted at an instant ($3).
+const visible = "(c.org = $1 OR c.n IN (SELECT g.case_n FROM grants g WHERE " + standing + "))"
+
+// FindItems finds things that a person may see: by the beginning of their label
+// (whatever the case of its letters), by their id, by the number of their case, or
+// by at least six hex digits of a file's digest. It gives each once and at most
+// limit, those with the label first, in order of label.
+func FindItems(tx *store.Tx, person event.UUID, text string, limit int64) ([]Item, error) {
 	key := findKey(text)
-	if key == "" {
-		return nil, nil
-	}
-	list, err := all(tx, scanItem, "SELECT "+itemColumns+" WHERE i.find >= $1 AND i.find < $2 ORDER BY i.find, i.idx LIMIT $3",
-		key, key+"\U0010FFFF", limit)
-	if err != nil {
+	p, found, err := PersonByID(tx, person)
+	if err != nil || !found || p.Disabled || key == "" {
 		return nil, err
 	}
-	if id, err := event.ParseUUID(key); err == nil {
-		if item, found, err := ItemByID(tx, id); err != nil {
-			return nil, err
-		} else if found {
-			list = append(list, item)
-		}
+	questions := []question{
+		{"i.find >= $4 AND i.find < $5 ORDER BY i.find, i.idx LIMIT $6", store.Args(key, key+"\U0010FFFF", limit)},
+		{"c.number = $4 ORDER BY i.idx LIMIT $5", store.Args(indexed(strings.TrimSpace(text)), limit)},
 	}
-	for _, more := range []struct {
-		where string
-		args  []any
-	}{
-		{"c.number = $1 ORDER BY i.idx LIMIT $2", store.Args(indexed(strings.TrimSpace(text)), limit)},
-		hashPrefix(key, limit),
-	} {
-		if more.where == "" {
-			continue
-		}
-		found, err := all(tx, scanItem, "SELECT "+itemColumns+" WHERE "+more.where, more.args...)
+	if id, err := event.ParseUUID(key); err == nil {
+		questions = append(questions, question{"i.id = $4", store.Args(id[:])})
+	}
+	if q, ok := hashPrefix(key, limit); ok {
+		questions = append(questions, q)
+	}
+	var list []Item
+	seen := map[event.UUID]bool{}
+	for _, q := range questions {
+		items, err := all(tx, scanItem, "SELECT "+itemColumns+" WHERE "+visible+" AND "+q.where, append(store.Args(p.Org[:], p.ID[:], tx.Now().UnixMicro()), q.args...)...)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, found...)
+		for _, it := range items {
+			if !seen[it.ID] {
+				seen[it.ID] = true
+				list = append(list, it)
+			}
+		}
 	}
 	return list[:min(int64(len(list)), limit)], nil
 }
 
-// hashPrefix makes the range of digests that begin with hex digits.
-func hashPrefix(key string, limit int64) (q struct {
+// question is a condition on items, with the arguments from $4 on.
+type question struct {
 	where string
 	args  []any
-}) {
+}
+
+// hashPrefix asks for the digests that begin with hex digits.
+func hashPrefix(key string, limit int64) (q question, ok bool) {
 	if len(key) < minHashPrefix || len(key) > 64 {
-		return q
+		return q, false
 	}
 	low, err := hex.DecodeString(key + strings.Repeat("0", 64-len(key)))
 	if err != nil {
-		return q
+		return q, false
 	}
 	high, _ := hex.DecodeString(key + strings.Repeat("f", 64-len(key)))
-	q.where = "i.sha >= $1 AND i.sha <= $2 AND length(i.sha) > 0 ORDER BY i.sha, i.idx LIMIT $3"
-	q.args = store.Args(low, high, limit)
-	return q
+	return question{"i.sha >= $4 AND i.sha <= $5 AND length(i.sha) > 0 ORDER BY i.sha, i.idx LIMIT $6", store.Args(low, high, limit)}, true
 }
 
 // LabelBlock is the labels Prefix+First to Prefix+Last, reserved for a device.

@@ -264,13 +264,23 @@ func TestFindItems(t *testing.T) {
 			d.Seal(id, &event.ObjectRecorded{Object: object, Kind: "barrel", Label: "Blue  Drum\t17 桶", Held: true}),
 			d.Seal(id, &event.PhotoCaptured{Photo: w.ID(), Media: event.Media{SHA256: sha, Size: 1, Type: "image/jpeg"}, Shows: "the drum", SealVisible: "yes"})}
 		w.Submit(lines...)
+		// However many things of others go by such a label, they take nobody's place.
+		police := w.AddOrg("police")
+		stranger := w.AddDeviceOf(police, w.AddPerson(police))
+		theirs := [][]byte{stranger.Genesis()}
+		other, opened := stranger.OpenCase("2026-HW-017")
+		theirs = append(theirs, opened)
+		for i := range 150 {
+			theirs = append(theirs, stranger.Sample(other, fmt.Sprintf("S-%04d", i)))
+		}
+		w.Submit(theirs...)
 		for text, want := range map[string]string{
 			"S-": "S-0001 s-0002", "s-0001": "S-0001", "S_": "S_0001", "blue drum 17": "Blue  Drum\t17 桶", "BLUE DRUM 17 桶": "Blue  Drum\t17 桶",
 			"%": "", "": "", "x": "", "the": "the drum", sha.String()[:6]: "the drum", sha.String(): "the drum", strings.ToUpper(sha.String()[:7]): "the drum",
 			sha.String()[:5]: "", object.String(): "Blue  Drum\t17 桶", "2026-HW-017": "S-0001 s-0002 T-1 S_0001 Blue  Drum\t17 桶 the drum",
 		} {
 			w.Read(func(tx *store.Tx) error {
-				list, err := projection.FindItems(tx, text, 100)
+				list, err := projection.FindItems(tx, d.Person, text, 100)
 				var labels []string
 				for _, i := range list {
 					labels = append(labels, i.Label)
@@ -281,7 +291,7 @@ func TestFindItems(t *testing.T) {
 				if got := strings.Join(labels, " "); got != want {
 					t.Errorf("%q finds %q, want %q", text, got, want)
 				}
-				if few, err := projection.FindItems(tx, text, 1); err != nil || len(few) > 1 {
+				if few, err := projection.FindItems(tx, d.Person, text, 1); err != nil || len(few) > 1 {
 					t.Errorf("%d of 1, %v", len(few), err)
 				}
 				return err
@@ -319,7 +329,7 @@ func TestHostileTexts(t *testing.T) {
 		w.Fsck()
 		w.Read(func(tx *store.Tx) error {
 			for _, text := range []string{"a\x00b", strings.Repeat("x", event.MaxText), "\U0010FFFF", "'; drop"} {
-				if list, err := projection.FindItems(tx, text, 10); err != nil || len(list) == 0 {
+				if list, err := projection.FindItems(tx, d.Person, text, 10); err != nil || len(list) == 0 {
 					t.Errorf("%.20q finds %d, %v", text, len(list), err)
 				}
 			}
