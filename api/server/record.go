@@ -107,7 +107,7 @@ func (s *Server) Export(ctx context.Context, w io.Writer, o bundle.Options, acto
 	if err != nil {
 		return bundle.Summary{}, err
 	}
-	p, _, err := source.Export(ctx, s.engine, s.store, s.blobs, actor, o, s.stampFor(o.Bundle))
+	p, _, err := source.Export(ctx, s.engine, s.store, s.blobs, actor, o, s.witnessedNote(ctx, o.Bundle), s.stampFor(o.Bundle))
 	if err != nil {
 		return bundle.Summary{}, err
 	}

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"time"
 
+	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/witness/collect"
 
@@ -25,6 +28,27 @@ func (s *Server) witnessed() *ledger.SignedCheckpoint {
 	}
 	w, _ := s.cfg.Witnesses.Witnessed()
 	return w
+}
+
+// witnessWait is how long a bundle waits for the witnesses: one that answers at all
+// does so in less, and who fetches a bundle waits for seconds anyway.
+const witnessWait = 5 * time.Second
+
+// witnessedNote gives what a bundle is to be made of: the newest checkpoint with a
+// quorum, which everything that there was at this moment is covered by. Where the
+// witnesses do not answer it is nil, for the newest there is.
+func (s *Server) witnessedNote(ctx context.Context, bundle event.UUID) []byte {
+	if s.cfg.Witnesses == nil {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, witnessWait)
+	defer cancel()
+	w, err := s.cfg.Witnesses.Await(wait)
+	if err != nil {
+		s.log.Warn("a bundle is made of a checkpoint without a quorum of witnesses", "bundle", bundle.String(), "cause", err.Error())
+		return nil
+	}
+	return w.Note()
 }
 
 // witnessReport is what readyz says of the witnesses. It does not make a server

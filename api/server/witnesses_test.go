@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"fieldseal/api/server/servertest"
 	"fieldseal/api/wire"
+	"fieldseal/sync/bundle/verify"
 	"fieldseal/sync/ingest/ingesttest"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/witness"
@@ -28,6 +30,7 @@ type witnessed struct {
 	*servertest.Server
 	up        atomic.Bool
 	keys      []note.Verifier
+	texts     []string // of the witnesses' keys
 	collector *collect.Collector
 }
 
@@ -88,7 +91,7 @@ func (w *witnessed) witness(t *testing.T, name string, log *ledger.Key) collect.
 		s.Close()
 		_ = k.Close()
 	})
-	w.keys = append(w.keys, key.Verifier)
+	w.keys, w.texts = append(w.keys, key.Verifier), append(w.texts, key.Text())
 	return collect.Witness{Name: name, Key: key.Verifier, URL: s.URL}
 }
 
@@ -147,7 +150,7 @@ func TestWitnessedCheckpoint(t *testing.T) {
 	}
 
 	w.up.Store(false)
-	_, line := d.OpenCase("HW-1")
+	id, line := d.OpenCase("HW-1")
 	answer := c.batch(line)
 	if r := answer.Results[0]; r.Status != "accepted" || answer.Checkpoints[path("%d", r.CheckpointSize)] == "" {
 		t.Errorf("without witnesses: %+v", r)
@@ -186,5 +189,11 @@ func TestWitnessedCheckpoint(t *testing.T) {
 	shown := into[wire.Proofs](t, c.post("/v1/log/proofs", wire.ProofsAsked{Indexes: []int64{0}}))
 	if signed, err := ledger.ParseCheckpoint([]byte(shown.Checkpoint), w.keys...); err != nil || len(signed.Verified()) != 3 {
 		t.Errorf("the proofs: %v", err)
+	}
+	// A bundle waits for the quorum over what was there when it was asked for.
+	b := c.get(path("/v1/cases/%s/bundle", id)).body
+	v, err := verify.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), verify.Options{TrustedWitnesses: w.texts, WitnessQuorum: 2})
+	if err != nil || v.Result == verify.NotAuthentic || len(v.Witnesses) != 2 {
+		t.Errorf("the bundle: %v, %+v", err, v)
 	}
 }

@@ -121,6 +121,10 @@ func exhibits(tx *store.Tx, id event.UUID, names []string) (refs []event.Ref, er
 
 // writeBundle writes beside the target first: a bundle is there whole or not at all.
 func writeBundle(c *cobra.Command, h *house, o bundle.Options, out string) (err error) {
+	if err := h.watch(c.Context()); err != nil {
+		return err
+	}
+	defer h.keepWitnessing(c.Context())() // beside the server's own, if one runs
 	s, done, err := newServer(h)
 	if err != nil {
 		return err
@@ -146,6 +150,9 @@ func writeBundle(c *cobra.Command, h *house, o bundle.Options, out string) (err 
 	}
 	fmt.Fprintf(c.OutOrStdout(), "wrote %s: %d events shown, %d not shown, %d files, %d files missing, %.1f MB in %s\n",
 		out, made.Shown, made.Hidden, made.Media, made.MissingMedia, float64(made.Length)/1e6, time.Since(start).Round(time.Millisecond))
+	if h.witnesses != nil {
+		fmt.Fprintln(c.OutOrStdout(), h.witnessed(made.Cosignatures))
+	}
 	if h.stamps != nil {
 		fmt.Fprintf(c.OutOrStdout(), "time-stamped by %d of %d authorities\n", made.Tokens, len(h.cfg.Timestamps))
 	}

@@ -134,3 +134,12 @@ func (h *house) keepWitnessing(ctx context.Context) (stop func()) {
 		h.grown.Close()
 	}
 }
+
+// witnessed says what the cosignatures of a bundle's checkpoint come to.
+func (h *house) witnessed(cosignatures int64) string {
+	n, quorum := len(h.cfg.Witnesses), h.cfg.witnessQuorum()
+	if cosignatures < int64(quorum) {
+		return fmt.Sprintf("NOT WITNESSED: %d of %d witnesses have cosigned its checkpoint, %d are needed; make it again when they answer", cosignatures, n, quorum)
+	}
+	return fmt.Sprintf("cosigned by %d of %d witnesses", cosignatures, n)
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/event"
+	"fieldseal/sync/ingest"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/store"
 	"fieldseal/sync/witness"
@@ -130,6 +134,64 @@ func TestServeWithWitnesses(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// openCase opens the case HW-1, as the authority.
+func openCase(t *testing.T, dir string) {
+	t.Helper()
+	h, err := openHouse(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.engine.Author(t.Context(), ingest.Draft{Case: event.UUID{15: 1}, Body: &event.CaseOpened{Number: "HW-1", Title: "Drums", Authority: "City Environment Bureau"}})
+	if err = errors.Join(err, h.close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBundleIsWitnessed: the command that makes a bundle asks the witnesses by
+// itself, and says so where there is no quorum.
+func TestBundleIsWitnessed(t *testing.T) {
+	dir := newData(t)
+	key := readLogKey(t, dir)
+	openCase(t, dir)
+	told := make(chan string, 100)
+	names := []string{"police.test/w", "court.test/w"}
+	var keys []string
+	reconfigure(t, dir, func(c *Config) {
+		for _, name := range names {
+			w := witnessAt(t, name, key, told)
+			keys = append(keys, w.Key)
+			c.Witnesses = append(c.Witnesses, w)
+		}
+	})
+	verdict := func(out string) *verify.Verdict {
+		t.Helper()
+		data, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := verify.Verify(t.Context(), bytes.NewReader(data), int64(len(data)), verify.Options{TrustedWitnesses: keys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	out := filepath.Join(t.TempDir(), "case.zip")
+	if said := must(t, "--data", dir, "bundle", "--case", "HW-1", "--out", out); !strings.Contains(said, "cosigned by 2 of 2 witnesses") {
+		t.Errorf("it says %s", said)
+	}
+	if v := verdict(out); v.Result == verify.NotAuthentic || len(v.Witnesses) != 2 {
+		t.Errorf("%s: %+v", v.Result, v.Failures)
+	}
+	reconfigure(t, dir, func(c *Config) { c.Witnesses[0].URL, c.Witnesses[1].URL = "http://127.0.0.1:1", "http://127.0.0.1:2" })
+	out = filepath.Join(t.TempDir(), "case.zip")
+	if said := must(t, "--data", dir, "bundle", "--case", "HW-1", "--out", out); !strings.Contains(said, "NOT WITNESSED: 0 of 2") {
+		t.Errorf("it says %s", said)
+	}
+	if v := verdict(out); v.Result != verify.NotAuthentic || len(v.Failures) != 1 || v.Failures[0].Check != "witnesses" {
+		t.Errorf("%s: %+v", v.Result, v.Failures)
 	}
 }
 

@@ -63,6 +63,8 @@ type Summary struct {
 	Media, MissingMedia int64
 	// Tokens counts the time-stamps over the bundle's own checkpoint.
 	Tokens int64
+	// Cosignatures counts those on the bundle's checkpoint, whoever made them.
+	Cosignatures int64
 	// Length is the bundle's length in bytes.
 	Length int64
 }

@@ -47,9 +47,12 @@ func New(engine *ingest.Engine, s *store.Store, files blob.Store) *Source {
 // Export prepares a bundle and records in the log that it was made, of what and
 // by whom, before a byte of it can leave. The caller writes and closes it. stamp,
 // where it is not nil, has the checkpoint time-stamped first; it is given the
-// exact note, and what it cannot get the bundle is made without.
-func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files blob.Store, actor event.UUID, o bundle.Options, stamp func(context.Context, []byte)) (*bundle.Prepared, ingest.Result, error) {
+// exact note, and what it cannot get the bundle is made without. note, where it is
+// not nil, is the checkpoint of this log that the bundle is made of, a witnessed one;
+// otherwise it is the newest.
+func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files blob.Store, actor event.UUID, o bundle.Options, note []byte, stamp func(context.Context, []byte)) (*bundle.Prepared, ingest.Result, error) {
 	src := New(engine, s, files)
+	src.note = note
 	if stamp != nil {
 		note, err := src.Checkpoint(ctx)
 		if err != nil {

@@ -203,7 +203,7 @@ func TestLater(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	s := newScene(t)
-	p, r, err := source.Export(t.Context(), s.Engine, s.Store, s.files, s.dev.Person, s.options(), nil)
+	p, r, err := source.Export(t.Context(), s.Engine, s.Store, s.files, s.dev.Person, s.options(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (s *stamped) stampNow() []byte {
 // export exports and verifies with the authority trusted.
 func (s *stamped) export(stamp func(context.Context, []byte)) (*verify.Verdict, bundle.Summary) {
 	s.t.Helper()
-	p, _, err := source.Export(s.t.Context(), s.Engine, s.Store, s.files, s.dev.Person, s.options(), stamp)
+	p, _, err := source.Export(s.t.Context(), s.Engine, s.Store, s.files, s.dev.Person, s.options(), nil, stamp)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -238,3 +238,28 @@ func (c *Collector) Witnessed() (*ledger.SignedCheckpoint, time.Time) {
 	defer c.mu.Unlock()
 	return c.witnessed, c.at
 }
+
+// Await waits, while Run runs, until a quorum has cosigned a checkpoint that covers
+// all that the log has now, and gives it. The error is that of ctx, with the state
+// of the witnesses, or of the log.
+func (c *Collector) Await(ctx context.Context) (*ledger.SignedCheckpoint, error) {
+	now, err := c.cfg.Log.Signed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		return nil, errors.New("collect: the log is empty")
+	}
+	for {
+		changed := c.Changed()
+		if w, _ := c.Witnessed(); w != nil && w.Size >= now.Size {
+			return w, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			s := c.Status()
+			return nil, fmt.Errorf("collect: %d entries are witnessed, %d are there: %w", s.WitnessedSize, now.Size, ctx.Err())
+		}
+	}
+}

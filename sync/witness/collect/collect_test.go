@@ -320,6 +320,31 @@ func TestBusy(t *testing.T) {
 	await(t, c, "the slow one", func(s Status) bool { return s.Witnesses[0].Size == h.Engine.Size() })
 }
 
+// TestAwait waits for the quorum over what there is now, and no longer than it may.
+func TestAwait(t *testing.T) {
+	h := newHouse(t)
+	var mu sync.Mutex
+	mu.Lock()
+	inner := h.handler("court.example/w", h.keeper())
+	h.add("court.example/w", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		inner.ServeHTTP(w, r)
+	}))
+	c, _ := h.run()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if w, err := c.Await(ctx); w != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %v", w, err)
+	}
+	mu.Unlock()
+	h.grow(2)
+	size := h.Engine.Size()
+	if w, err := c.Await(t.Context()); err != nil || int64(w.Size) < size || len(w.Verified()) != 2 {
+		t.Errorf("%v, %v", w, err)
+	}
+}
+
 // TestNoQuorum: one of three is stored, and is not called witnessed.
 func TestNoQuorum(t *testing.T) {
 	h := newHouse(t)
