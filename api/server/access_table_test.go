@@ -167,6 +167,7 @@ func (k *scene) request(r openapi.Route) (path string, body string, header []str
 		id = "0123456789abcdef0123456789abcdef"
 	}
 	path = strings.ReplaceAll(path, "{id}", id)
+	path = strings.NewReplacer("{level}", "0", "{path}", "000.p/2").Replace(path)
 	ok = 200
 	switch r.Method + " " + r.Path {
 	case "GET /v1/items":

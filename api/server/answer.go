@@ -40,8 +40,11 @@ func answerJSON(c *fiber.Ctx, v any) error {
 	return sendJSON(c, data)
 }
 
-func sendJSON(c *fiber.Ctx, data []byte) error {
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+func sendJSON(c *fiber.Ctx, data []byte) error { return sendPacked(c, fiber.MIMEApplicationJSON, data) }
+
+// sendPacked answers with gzip where it is worth it and the client takes it.
+func sendPacked(c *fiber.Ctx, mediaType string, data []byte) error {
+	c.Set(fiber.HeaderContentType, mediaType)
 	c.Vary(fiber.HeaderAcceptEncoding)
 	if len(data) < packFrom || c.Get(fiber.HeaderAcceptEncoding) == "" || c.AcceptsEncodings("gzip") == "" {
 		return c.Send(data)

@@ -60,7 +60,8 @@ func readContract() (*contract, error) {
 		return nil, err
 	}
 	for _, r := range openapi.Routes() {
-		pattern := regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(r.Path), `[^/]+`)
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(r.Path), `\{path\}`, `.+`) // has slashes in it
+		pattern = regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(pattern, `[^/]+`)
 		c.routes = append(c.routes, described{r, regexp.MustCompile("^" + pattern + "$")})
 	}
 	return c, nil

@@ -30,7 +30,7 @@ func TestRoutesAreThoseDescribed(t *testing.T) {
 		if r.Method == "HEAD" && !strings.Contains(r.Path, "uploads") {
 			continue
 		}
-		real[r.Method+" "+r.Path] = true
+		real[r.Method+" "+strings.Replace(r.Path, "/+", "/:path", 1)] = true // the one parameter with slashes in it
 	}
 	for _, k := range slices.Sorted(maps.Keys(real)) {
 		if !described[k] {

@@ -20,3 +20,9 @@ func TakeRoom(size int) (back func(), ok bool) {
 	n := togetherUnpacked - roomFor("zstd", make([]byte, size))
 	return func() { room.Release(n) }, room.TryAcquire(n)
 }
+
+// TilesPerMinute and Network are of the bound on requests for the log's tiles.
+const TilesPerMinute = tilesPerMinute
+
+// Network is what such a request counts for.
+var Network = network

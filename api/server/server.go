@@ -107,6 +107,7 @@ func (s *Server) routes() error {
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("alive\n") })
 	s.app.Get("/readyz", s.getReady)
 	s.app.Get("/metrics", s.metrics.handler())
+	s.routeTiles()
 
 	v1 := s.app.Group("/v1")
 	slow := limiter.New(limiter.Config{Max: signInsPerMinute, Expiration: time.Minute, LimitReached: func(*fiber.Ctx) error {

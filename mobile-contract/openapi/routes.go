@@ -75,7 +75,7 @@ func text(name, description string) Param {
 // Routes lists every operation of version 1.
 func Routes() []Route {
 	var all []Route
-	for _, part := range [][]Route{operation(), access(), syncing(), log(), media(), reading()} {
+	for _, part := range [][]Route{operation(), access(), syncing(), log(), tiles(), media(), reading()} {
 		all = append(all, part...)
 	}
 	return all
@@ -137,6 +137,20 @@ func log() []Route {
 		{Method: "GET", Path: "/v1/log/proof/consistency", Summary: "Prove that a later log extends an earlier one", Params: []Param{number("from", "the earlier size", true), number("to", "the later size; absent for the newest", false)},
 			Answers: ok[wire.ConsistencyProof]("proof"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound}},
 		{Method: "POST", Path: "/v1/log/proofs", Summary: "Many inclusion proofs at once", Request: body[wire.ProofsAsked](), Answers: ok[wire.Proofs]("proofs against one checkpoint"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeNotFound, wire.CodeTooLarge, wire.CodeMediaType}},
+	}
+}
+
+// tiles are the log for other people's checkers. {path} has slashes in it.
+func tiles() []Route {
+	about := "C2SP tlog-tiles (c2sp.org/tlog-tiles) with the prefix /log. Full ones never change. Bounded by address. There are digests, ids of keys and times of receipt in it, and nothing of what events say. "
+	errors := []wire.ErrorCode{wire.CodeNotFound, wire.CodeRateLimited, wire.CodeUnavailable}
+	return []Route{
+		{Method: "GET", Path: "/log/checkpoint", Summary: "The log's checkpoint as C2SP tlog-tiles has it", Description: "The newest checkpoint that a quorum of witnesses has cosigned, where witnesses are configured; the log's own otherwise.",
+			Answers: []Answer{other(200, "text/plain", "a C2SP tlog-checkpoint")}, Errors: []wire.ErrorCode{wire.CodeRateLimited, wire.CodeUnavailable}},
+		{Method: "GET", Path: "/log/tile/{level}/{path}", Summary: "A tile of hashes", Description: about + "The path is the tile's number in groups of three digits, all but the last behind an x, such as x001/234, and .p/ with the width where the tile is partial.",
+			Answers: []Answer{other(200, "application/octet-stream", "1 to 256 hashes of 32 bytes")}, Errors: errors},
+		{Method: "GET", Path: "/log/tile/entries/{path}", Summary: "A bundle of the log's entries", Description: about + "The path is as that of a tile of level 0. Each entry is 106 bytes behind their length in two bytes.",
+			Answers: []Answer{other(200, "application/octet-stream", "1 to 256 entries")}, Errors: errors},
 	}
 }
 

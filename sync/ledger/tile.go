@@ -156,6 +156,16 @@ func ParseTilePath(path string) (id TileID, width int, err error) {
 	return id, width, nil
 }
 
+// ParseEntriesPath reads what [EntriesPath] writes; anything else wraps ErrTilePath.
+func ParseEntriesPath(path string) (n int64, width int, err error) {
+	rest, ok := strings.CutPrefix(path, "tile/entries/")
+	if !ok {
+		return 0, 0, fmt.Errorf("%w: %q does not begin with tile/entries/", ErrTilePath, clip(path))
+	}
+	id, width, err := ParseTilePath("tile/0/" + rest) // a bundle has the entries of the tile of leaf hashes
+	return id.N, width, err
+}
+
 // Tile is the content of a tile: Data is 1 to TileWidth hashes, one after
 // another. A tile with TileWidth of them is full and never changes again; a
 // partial one only grows. Data must not be modified.

@@ -274,6 +274,19 @@ func TestWidthsAndPaths(t *testing.T) {
 	if got := EntriesPath(1234, 7); got != "tile/entries/x001/234.p/7" {
 		t.Errorf("entries path %s", got)
 	}
+	for _, n := range []int64{0, 999, 1000, 1234067, 1<<48 - 1} {
+		for _, width := range []int{1, 255, 256} {
+			if got, w, err := ParseEntriesPath(EntriesPath(n, width)); err != nil || got != n || w != width {
+				t.Errorf("%s parsed as %d %d, %v", EntriesPath(n, width), got, w, err)
+			}
+		}
+	}
+	for _, p := range badPaths {
+		bad := strings.Replace(p, "tile/0/", "tile/entries/", 1)
+		if n, w, err := ParseEntriesPath(bad); !errors.Is(err, ErrTilePath) && p != "tile/entries/000" {
+			t.Errorf("%q: %d %d, %v", bad, n, w, err)
+		}
+	}
 }
 
 var badPaths = []string{
