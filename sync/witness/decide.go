@@ -96,6 +96,9 @@ func (l Logs) Admit(body []byte) (*Submission, error) {
 func (s *Submission) Decide(known Tree) error {
 	c := s.Checkpoint.Checkpoint
 	switch {
+	case c.Size == 0 && c.Root != Empty().Root:
+		return &Refusal{Status: StatusInconsistent, Known: known, Fork: true,
+			Reason: fmt.Errorf("the log %s has signed a root of no entries that is not the empty tree's: %v", c.Origin, c.Root)}
 	case s.Request.Old != known.Size:
 		return &Refusal{Status: StatusConflict, Known: known,
 			Reason: fmt.Errorf("the last cosigned size is %d, the request goes on from %d", known.Size, s.Request.Old)}

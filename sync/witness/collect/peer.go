@@ -18,7 +18,7 @@ import (
 // believed, at the one that it names, and once more where the log has grown in between.
 const attempts = 3
 
-// peer is a witness. The loop of Run owns busy and again; confirmed is owned by
+// peer is a witness. The loop of Run owns busy, again and rest; confirmed is owned by
 // the submission that runs, of which there is one at a time; report by the
 // collector's mu.
 type peer struct {
@@ -27,6 +27,8 @@ type peer struct {
 	client *http.Client
 
 	busy, again bool
+	// rest: it is asked at heartbeats alone.
+	rest bool
 	// confirmed is the largest size of which a cosignature was verified.
 	confirmed ledger.Size
 
@@ -43,6 +45,8 @@ type outcome struct {
 	detail string
 	// silent: there was no answer. The state is then Slow, or Dead by how long it has been so.
 	silent bool
+	// rest: it said that it is asked too often.
+	rest bool
 	// sig and at are set where it cosigned.
 	sig  *ledger.Signature
 	at   time.Time
@@ -103,6 +107,9 @@ func (c *Collector) submit(ctx context.Context, p *peer, cp *ledger.SignedCheckp
 			old = next
 		case witness.StatusInconsistent:
 			return o.history(find, "it does not accept the proof that the %d entries which it cosigned are the beginning of this log", old)
+		case http.StatusTooManyRequests:
+			o.state, o.detail, o.rest = Refuses, "it is asked too often; until the next heartbeat it is left alone", true
+			return o
 		default:
 			o.state, o.detail = Refuses, fmt.Sprintf("it answered %d: %s", status, clip(answer))
 			return o
@@ -123,6 +130,9 @@ func (o outcome) history(f finding, format string, args ...any) outcome {
 func (c *Collector) conflict(ctx context.Context, o *outcome, old ledger.Size, f finding) (next ledger.Size, again bool) {
 	n, err := witness.ParseSizeAnswer(f.answer)
 	switch {
+	case err != nil && old == o.cp.Size: // some name no size where it is the roots that differ
+		*o = o.history(f, "it does not accept the tree of %d entries, of which it was asked to go on", old)
+		return 0, false
 	case err != nil:
 		o.state, o.detail = Refuses, err.Error()
 		return 0, false

@@ -117,11 +117,12 @@ func (l *loop) begin() {
 	}
 	l.cur = &round{plain: signed, cp: signed, waiting: map[*peer]bool{}, signed: map[*peer]time.Time{}}
 	for _, p := range l.peers {
-		if p.busy {
+		switch {
+		case p.busy:
 			p.again = true
-			continue
+		case beat || !p.rest:
+			l.ask(p)
 		}
-		l.ask(p)
 	}
 	l.mu.Lock()
 	l.rounds++
@@ -148,7 +149,7 @@ func (l *loop) ask(p *peer) {
 // take uses what a witness answered.
 func (l *loop) take(o outcome) {
 	p, r := o.peer, l.cur
-	p.busy = false
+	p.busy, p.rest = false, o.rest
 	delete(r.waiting, p)
 	l.observe(o)
 	mine := o.sig != nil && o.cp.Checkpoint == r.plain.Checkpoint
