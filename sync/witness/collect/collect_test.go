@@ -13,12 +13,6 @@ import (
 	"fieldseal/sync/witness"
 )
 
-// house is a real engine on a real database, and the witnesses around it.
-// said is a log that may be read while it is written.
-// add lets handler be the witness of a name; nil is an honest one.
-// run opens and runs a collector until stop, or the end of the test.
-// await waits for a status.
-// notes are the stored ones, with the names of those who cosigned.
 func TestCosigned(t *testing.T) {
 	h := newHouse(t)
 	for _, name := range []string{"police.example/w", "procuratorate.example/w", "court.example/w"} {
@@ -199,20 +193,6 @@ func TestNoQuorum(t *testing.T) {
 	}
 }
 
-// another is another history of the house's log.
-// shown lets a witness cosign another history before it is asked for ours.
-// TestFork: a witness that was shown another history says so whatever its size
-// is, the evidence is kept, and it does not count.
-// TestForgot: a witness that was put back to an older state is found, since its
-// cosignatures are here. It goes on, as honest as it can be.
-// skewed cosigns everything, by a clock of its own.
-// answer is a witness that always says the same.
-// TestTooOften: a witness that says 429 is asked at heartbeats alone.
-// TestNoSize: a 409 without a size, where the same tree was asked for again, is an alarm.
-// TestStranger: a witness's answer may have lines by others; they are ignored.
-// TestSilence: one that has answered is slow while it misses, and dead when it has for long.
-// faulty is a log whose parts fail or lag behind.
-// TestStoreFails: cosignatures that could not be stored are tried again.
 // TestAnotherProcess: where the witness has seen a newer checkpoint of another
 // process of this server, that one is submitted; it is no other history.
 func TestAnotherProcess(t *testing.T) {

@@ -30,6 +30,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// house is a real engine on a real database, and the witnesses around it.
 type house struct {
 	*ingesttest.World
 	t    testing.TB
@@ -38,6 +39,7 @@ type house struct {
 	said *said
 }
 
+// said is a log that may be read while it is written.
 type said struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -71,6 +73,7 @@ func witnessKey(name string) *witness.Key {
 	return must(witness.NewKey(name, witnesstest.Seed(name)))
 }
 
+// add lets handler be the witness of a name; nil is an honest one.
 func (h *house) add(name string, handler http.Handler) (*httptest.Server, *keeper.Keeper) {
 	var k *keeper.Keeper
 	if handler == nil {
@@ -100,6 +103,7 @@ func (h *house) handler(name string, k *keeper.Keeper) http.Handler {
 	return &keeper.Handler{Keeper: k, Key: witnessKey(name), Logs: h.logs(), Log: slog.New(slog.DiscardHandler)}
 }
 
+// run opens and runs a collector until stop, or the end of the test.
 func (h *house) run() (c *Collector, stop func()) {
 	c, err := Open(h.t.Context(), h.cfg)
 	if err != nil {
@@ -119,6 +123,7 @@ func (h *house) run() (c *Collector, stop func()) {
 	return c, stop
 }
 
+// await waits for a status.
 func await(t testing.TB, c *Collector, what string, ok func(Status) bool) Status {
 	t.Helper()
 	late := time.After(time.Minute)
@@ -149,6 +154,7 @@ func (h *house) grow(n int) {
 	}
 }
 
+// notes are the stored ones, with the names of those who cosigned.
 func (h *house) notes() (list []*ledger.SignedCheckpoint, by [][]string) {
 	keys := []note.Verifier{h.key.Verifier()}
 	for _, w := range h.cfg.Witnesses {

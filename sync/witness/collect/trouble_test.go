@@ -20,12 +20,14 @@ import (
 	"fieldseal/sync/witness/witnesstest"
 )
 
+// another is another history of the house's log.
 func (h *house) another(n int) *witnesstest.Log {
 	l := witnesstest.New(h.key.Name(), n, "another history")
 	l.Key = h.key
 	return l
 }
 
+// shown lets a witness cosign another history before it is asked for ours.
 func (h *house) shown(k *keeper.Keeper, name string, l *witnesstest.Log) {
 	r := &witness.Request{Note: l.Checkpoint().Note()}
 	s := must(h.logs().Admit(r.Marshal()))
@@ -34,6 +36,8 @@ func (h *house) shown(k *keeper.Keeper, name string, l *witnesstest.Log) {
 	}
 }
 
+// TestFork: a witness that was shown another history says so whatever its size
+// is, the evidence is kept, and it does not count.
 func TestFork(t *testing.T) {
 	for name, at := range map[string]func(size int) int{
 		"smaller": func(size int) int { return size - 1 }, "of the same size": func(size int) int { return size }, "larger": func(size int) int { return size + 5 },
@@ -81,6 +85,8 @@ func TestFork(t *testing.T) {
 	}
 }
 
+// TestForgot: a witness that was put back to an older state is found, since its
+// cosignatures are here. It goes on, as honest as it can be.
 func TestForgot(t *testing.T) {
 	h := newHouse(t)
 	var mu sync.Mutex
@@ -105,6 +111,7 @@ func TestForgot(t *testing.T) {
 	}
 }
 
+// skewed cosigns everything, by a clock of its own.
 func (h *house) skewed(name string, by time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := must(h.logs().Admit(must(io.ReadAll(r.Body))))
@@ -151,6 +158,7 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// answer is a witness that always says the same.
 func (h *house) answer(status int, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -213,6 +221,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+// TestTooOften: a witness that says 429 is asked at heartbeats alone.
 func TestTooOften(t *testing.T) {
 	h := newHouse(t)
 	var mu sync.Mutex
@@ -242,6 +251,7 @@ func TestTooOften(t *testing.T) {
 	await(t, c, "the heartbeat", func(s Status) bool { return s.Current() })
 }
 
+// TestNoSize: a 409 without a size, where the same tree was asked for again, is an alarm.
 func TestNoSize(t *testing.T) {
 	h := newHouse(t)
 	var mu sync.Mutex
@@ -265,6 +275,7 @@ func TestNoSize(t *testing.T) {
 	await(t, c, "the alarm", state(0, History))
 }
 
+// TestStranger: a witness's answer may have lines by others; they are ignored.
 func TestStranger(t *testing.T) {
 	const name = "court.example/w"
 	h := newHouse(t)
@@ -281,6 +292,7 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// TestSilence: one that has answered is slow while it misses, and dead when it has for long.
 func TestSilence(t *testing.T) {
 	h := newHouse(t)
 	s, _ := h.add("court.example/w", nil)
@@ -304,6 +316,7 @@ func TestSilence(t *testing.T) {
 	await(t, c, "its death", state(0, Dead))
 }
 
+// faulty is a log whose parts fail or lag behind.
 type faulty struct {
 	Log
 	mu      sync.Mutex
@@ -330,6 +343,7 @@ func (f *faulty) Signed(ctx context.Context) (*ledger.SignedCheckpoint, error) {
 	return f.Log.Signed(ctx)
 }
 
+// TestStoreFails: cosignatures that could not be stored are tried again.
 func TestStoreFails(t *testing.T) {
 	h := newHouse(t)
 	h.add("court.example/w", nil)
