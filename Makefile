@@ -6,7 +6,7 @@ BIN = bin
 COMMANDS = fieldseal fieldkit custody-verify custody-witness
 OUT = .ci/out
 
-.PHONY: all build run demo test check bench generate install-test clean $(COMMANDS)
+.PHONY: all build run demo test check bench interop generate install-test clean $(COMMANDS)
 
 all: build
 
@@ -39,6 +39,10 @@ check:
 # The figures of the product's speed, each with the machine's raw limit beside it.
 bench:
 	@.ci/bench
+
+# Our witness and our log against those of others, in a module of its own.
+interop:
+	cd sync/witness/interop && $(GO) test ./...
 
 # Makes every generated file anew.
 generate:
