@@ -25,4 +25,7 @@ func TakeRoom(size int) (back func(), ok bool) {
 const TilesPerMinute = tilesPerMinute
 
 // Network is what such a request counts for.
-var Network = network
+var Network = new(Server).network
+
+// SignInsPerMinute is the bound of attempts to sign in from one address.
+const SignInsPerMinute = signInsPerMinute

@@ -43,6 +43,9 @@ type Config struct {
 	Audience string
 	// Version is told by the metrics.
 	Version string
+	// Proxied says that a reverse proxy on a trusted network stands before the server
+	// and appends to X-Forwarded-For whom it serves. Otherwise that header is not believed.
+	Proxied bool
 	// Guarded checks that the checkpoint guard can be reached.
 	Guarded func(context.Context) error
 	// Stamp has a checkpoint time-stamped before a bundle is made of it; nil where
@@ -110,7 +113,7 @@ func (s *Server) routes() error {
 	s.routeTiles()
 
 	v1 := s.app.Group("/v1")
-	slow := limiter.New(limiter.Config{Max: signInsPerMinute, Expiration: time.Minute, LimitReached: func(*fiber.Ctx) error {
+	slow := limiter.New(limiter.Config{Max: signInsPerMinute, Expiration: time.Minute, KeyGenerator: s.network, LimitReached: func(*fiber.Ctx) error {
 		f := fault(wire.CodeRateLimited, "Too many sign-ins from this address within a minute. Wait and try again.")
 		f.RetryAfter = 60
 		return f

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ const (
 )
 
 func (s *Server) routeTiles() {
-	bound := limiter.New(limiter.Config{Max: tilesPerMinute, Expiration: time.Minute, KeyGenerator: network, LimitReached: func(*fiber.Ctx) error {
+	bound := limiter.New(limiter.Config{Max: tilesPerMinute, Expiration: time.Minute, KeyGenerator: s.network, LimitReached: func(*fiber.Ctx) error {
 		f := fault(wire.CodeRateLimited, "Too many requests for the log from this address within a minute. Wait and go on; full tiles never change and need fetching once only.")
 		f.RetryAfter = 60
 		return f
@@ -41,16 +40,6 @@ func (s *Server) routeTiles() {
 	s.app.Get(logPrefix+"/checkpoint", bound, s.getLogCheckpoint)
 	s.app.Get(logPrefix+"/tile/entries/+", bound, s.getEntries)
 	s.app.Get(logPrefix+"/tile/:level/+", bound, s.getTile)
-}
-
-// network is what a bound by address counts for: an IPv4 address, or the /64 that
-// one IPv6 customer has at least.
-func network(c *fiber.Ctx) string {
-	a, _ := netip.AddrFromSlice(c.Context().RemoteIP())
-	if a = a.Unmap(); a.Is6() {
-		return netip.PrefixFrom(a, 64).Masked().String()
-	}
-	return a.String()
 }
 
 // getLogCheckpoint gives the newest checkpoint that a quorum of witnesses cosigned,

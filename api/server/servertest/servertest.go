@@ -47,6 +47,8 @@ type Options struct {
 	Log *slog.Logger
 	// Guarded stands for the check of the checkpoint guard; it passes where nil.
 	Guarded func(context.Context) error
+	// Proxied says that the test's client is a reverse proxy.
+	Proxied bool
 	// Witnesses makes what collects cosignatures for the world's log; none where nil.
 	Witnesses func(*ingesttest.World) *collect.Collector
 }
@@ -92,7 +94,7 @@ func (s *Server) serve(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.Minter = access.NewMinter(key, s.URL, time.Now)
-	cfg := server.Config{Audience: s.URL, Version: "test", Guarded: s.options.Guarded}
+	cfg := server.Config{Audience: s.URL, Version: "test", Proxied: s.options.Proxied, Guarded: s.options.Guarded}
 	if s.options.Witnesses != nil {
 		cfg.Witnesses = s.options.Witnesses(s.World)
 	}
