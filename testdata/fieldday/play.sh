@@ -6,7 +6,7 @@
 #
 #   testdata/fieldday/play.sh [--keep-serving] DIR
 #
-# It leaves DIR/server (the server's data), DIR/devices/NAME (each device's store),
+# It leaves DIR/witnesses/NAME, DIR/server (the server's data), DIR/devices/NAME (each device's store),
 # DIR/case.zip (the bundle) and DIR/demo.log. Its exit status is that of the verification.
 set -eu
 keep=no
@@ -20,7 +20,8 @@ url=http://$address
 case_no=2026-HW-017
 
 rm -rf "$dir"
-mkdir -p "$dir/devices" "$dir/pictures"
+mkdir -p "$dir/devices" "$dir/pictures" "$dir/witnesses"
+full=$(cd "$dir" && pwd)
 log=$dir/demo.log
 : >"$log"
 say() { printf '\n== %s\n' "$*" | tee -a "$log"; }
@@ -48,12 +49,44 @@ start_server() {
 	exit 2
 }
 server_up() { grep -q 'msg=serving' "$dir/server.log" 2>/dev/null; }
+beside=
+start_beside() { # the institutions that vouch for the ledger, each for itself
+	n=1
+	for name in police procuratorate court; do
+		"$root/bin/custody-witness" --data "$dir/witnesses/$name" serve >>"$dir/witnesses/$name.log" 2>&1 &
+		beside="$beside $!"
+		n=$((n + 1))
+	done
+	(cd "$root" && go build -o "$full/tsa" ./testdata/fieldday/tsa) >>"$log" 2>&1
+	"$dir/tsa" "127.0.0.1:$((port + 24))" "$dir/server/tsa-root.pem" >>"$dir/tsa.log" 2>&1 &
+	beside="$beside $!"
+	for _ in $(seq 100); do [ -s "$dir/server/tsa-root.pem" ] && return; sleep 0.1; done
+	echo "The time-stamping authority did not start" >&2
+	exit 2
+}
+stop_all() { stop_server; for p in $beside; do kill "$p" 2>/dev/null || true; done; }
 stop_server() { if [ -n "$pid" ]; then kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; pid=; fi; }
-trap stop_server EXIT
+trap stop_all EXIT
 trap 'exit 130' INT TERM
 
 say "The authority sets up its server"
 run server init --name "City Environment Bureau" --name-zh 市生态环境局 --origin custody.example/demo --listen "$address"
+log_key=$(sed -n 's/^log key  *//p' "$log")
+
+say "Police, procuratorate and court each run a witness; a time-stamping authority is at hand"
+echo "witnesses:" >"$dir/witnesses.yaml"
+: >"$dir/witnesses.keys"
+n=1
+for name in police procuratorate court; do
+	run "$root/bin/custody-witness" --data "$dir/witnesses/$name" init --name "$name.example/witness" --log "$log_key" --listen "127.0.0.1:$((port + 20 + n))"
+	key=$("$root/bin/custody-witness" --data "$dir/witnesses/$name" status | sed -n 's/^key  *//p')
+	printf '  - name: %s\n    key: %s\n    url: http://127.0.0.1:%s\n' "$name" "$key" "$((port + 20 + n))" >>"$dir/witnesses.yaml"
+	echo "$key" >>"$dir/witnesses.keys"
+	n=$((n + 1))
+done
+printf 'quorum: 2\ntimestamps:\n  - name: demo-tsa\n    url: http://127.0.0.1:%s/\n    roots: tsa-root.pem\n' "$((port + 24))" >>"$dir/witnesses.yaml"
+start_beside
+cat "$dir/witnesses.yaml" >>"$dir/server/fieldseal.yaml"
 run server admin org add --name "City Environment Bureau" --name-zh 市生态环境局 --kind environment
 run server admin org add --name "East Laboratory" --name-zh 东部检测中心 --kind lab --accreditation "CMA 2026-117" --method "HJ 700-2014" --accredited-from 2024-01-01 --accredited-until 2029-12-31
 run server admin org add --name "Procuratorate" --name-zh 人民检察院 --kind procuratorate
@@ -183,6 +216,12 @@ if ! grep -q FORK "$dir/quarantine.txt"; then echo "A copied device rewrote hist
 echo "Caught (exit status $caught of its sync): both records are kept, the second one in quarantine:" | tee -a "$log"
 cut -c1-150 "$dir/quarantine.txt"
 
+say "The witnesses have cosigned what they were shown"
+for name in police procuratorate court; do
+	"$root/bin/custody-witness" --data "$dir/witnesses/$name" status | tail -n 2 | tr '\n' ' ' | tee -a "$log"
+	echo
+done
+
 say "The court bundle"
 run server bundle --case $case_no --out "$dir/case.zip" --purpose "transfer to the procuratorate"
 run server case list
@@ -193,12 +232,12 @@ tampered=0
 "$root/bin/custody-verify" "$dir/tampered.zip" >"$dir/tampered.txt" 2>&1 || tampered=$?
 if [ "$tampered" = 0 ]; then echo "One byte of the bundle was changed, and the verifier did not notice" >&2; exit 1; fi
 say "One byte of a copy was changed; the verifier says (exit status $tampered):"
-head -n 6 "$dir/tampered.txt" | tee -a "$log"
+sed -n "1p;/Checks/,/^Exhibits/p" "$dir/tampered.txt" | head -n 8 | tee -a "$log"
 
 say "The bundle as it is"
 verdict=0
-"$root/bin/custody-verify" "$dir/case.zip" >"$dir/verdict.txt" 2>&1 || verdict=$?
-head -n 40 "$dir/verdict.txt" | tee -a "$log"
+"$root/bin/custody-verify" "$dir/case.zip" --trust "$log_key" --trust-witness "$dir/witnesses.keys" --trust-tsa "$dir/server/tsa-root.pem" >"$dir/verdict.txt" 2>&1 || verdict=$?
+head -n 60 "$dir/verdict.txt" | tee -a "$log"
 
 say "Left in $dir: server/, devices/NAME/, case.zip, demo.log, verdict.txt"
 [ "$verdict" = 0 ] || exit "$verdict"
