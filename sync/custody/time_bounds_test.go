@@ -192,6 +192,26 @@ func TestImpossibleOrder(t *testing.T) {
 	s.expect("TIME_ORDER_IMPOSSIBLE", 0)
 }
 
+// Witnesses have clocks of their own: that one is ahead by less than an operator
+// would be told of makes no event impossible. The ledger's own times are by one clock.
+func TestOtherClocks(t *testing.T) {
+	for ahead, want := range map[time.Duration]int{0: 0, time.Second: 0, 30 * time.Second: 0, 31 * time.Second: 1, time.Hour: 1} {
+		s := newGround(t)
+		s.checkpoint(at(10))
+		last := &s.in.Checkpoints[len(s.in.Checkpoints)-1]
+		last.Witnessed, last.Witnesses = at(20).Add(ahead), 2
+		s.inspect.sees(*last)
+		s.inspect.note(at(15), received(at(20)))
+		if list := s.expect("TIME_ORDER_IMPOSSIBLE", want); want == 1 && !strings.Contains(list[0].Explanation.EN, "witnesses") {
+			t.Errorf("%v ahead: %s", ahead, list[0].Explanation.EN)
+		}
+	}
+	s := newGround(t)
+	s.inspect.sees(s.checkpoint(at(20).Add(time.Second)))
+	s.inspect.note(at(15), received(at(20)))
+	s.expect("TIME_ORDER_IMPOSSIBLE", 1)
+}
+
 // Two links that name each other's events cannot come from real hashes.
 func TestCircleOfNames(t *testing.T) {
 	s := newGround(t)

@@ -251,7 +251,22 @@ func (b *brackets) interval(i int, a *act) Interval {
 	}
 	if b.before[i].has && b.after[i].has {
 		in.WidthMS = max(0, in.NotAfter.Sub(in.NotBefore).Milliseconds())
-		in.Impossible = in.NotAfter.Before(in.NotBefore)
+		in.Impossible = in.NotBefore.Sub(in.NotAfter) > allowance(in.NotBeforeBy.Kind, in.NotAfterBy.Kind)
 	}
 	return in
+}
+
+// clockAllowance is how far apart the clocks of a ledger, its witnesses and
+// timestamp authorities may be without any of them being false: each is set by
+// another hand, and a server tells its operator of more (sync/witness/collect).
+const clockAllowance = 30 * time.Second
+
+// allowance is by how much two bounds may exclude each other. What the ledger
+// says twice is by one clock, and has none.
+func allowance(before, after BasisKind) time.Duration {
+	others := func(k BasisKind) bool { return k == ByWitness || k == ByToken }
+	if others(before) || others(after) {
+		return clockAllowance
+	}
+	return 0
 }
