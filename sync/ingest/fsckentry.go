@@ -187,22 +187,7 @@ func (r *replay) entry(s *stored) (*ledger.Leaf, error) {
 
 // genesis verifies the first entry by the key that it states itself.
 func (r *replay) genesis(s *stored) {
-	env, err := seal.ParseEnvelope(s.line())
-	if err != nil {
-		return
-	}
-	p, err := event.Parse(env.Payload)
-	if err != nil {
-		return
-	}
-	body, err := event.ParseBody(p.Type, p.Body)
-	if err != nil {
-		return
-	}
-	if b, ok := body.(*event.AuthorityGenesis); ok {
-		if key, err := seal.ParseKeyInfo(b.Key); err == nil {
-			s.incoming.Verified, s.incoming.Refusal, _ = seal.Verify(s.line(), authorityKeys{p.Device, key})
-		}
+	if b := found(&s.incoming, s.line()); b != nil {
 		r.f.origin = b.LogOrigin
 		r.f.useLogKey(b.LogKey)
 	}
