@@ -194,6 +194,11 @@ func TestWitnessedCheckpoint(t *testing.T) {
 	b := c.get(path("/v1/cases/%s/bundle", id)).body
 	v, err := verify.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), verify.Options{TrustedWitnesses: w.texts, WitnessQuorum: 2})
 	if err != nil || v.Result == verify.NotAuthentic || len(v.Witnesses) != 2 {
-		t.Errorf("the bundle: %v, %+v", err, v)
+		t.Fatalf("the bundle: %v, %+v", err, v)
+	}
+	for id, in := range v.Record.Intervals { // all events here were covered by a witnessed checkpoint before the newest
+		if in.Witnessed == nil || in.Witnessed.NotAfter.IsZero() || in.Witnessed.NotAfterBy.Size > int64(v.Bundle.Checkpoint.Size) {
+			t.Errorf("%s is dated %+v", id, in.Witnessed)
+		}
 	}
 }

@@ -61,6 +61,8 @@ type maker struct {
 
 	// of the time-stamp tokens: what the pages and custody need, and their certificates
 	stamped      []verify.Stamped
+	dated        map[ledger.Size]bool  // earlier checkpoints that go along by themselves
+	notes        map[event.Digest]bool // notes of checkpoints that go along as seen
 	stampedTimes []stampedTime
 	ownTimes     []custody.Token
 	tokenChain   []*x509.Certificate
@@ -98,7 +100,7 @@ func Prepare(ctx context.Context, src Source, o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = mk.pass(mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addMedia,
+	err = mk.pass(mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addWitnesses, mk.addMedia,
 		mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts)
 	var p *Prepared
 	if err == nil {
@@ -142,7 +144,8 @@ func newMaker(ctx context.Context, src Source, o Options) (*maker, error) {
 		return nil, err
 	}
 	mk := &maker{ctx: ctx, src: src, o: o, spool: s, asm: verify.NewAssembly(o.Case), leaves: map[ledger.Index]bag.LeafLine{},
-		chains: map[event.UUID]*chain{}, keys: map[event.Digest]seal.PublicKey{}, media: map[event.Digest]*event.Media{}, seen: map[event.Seen]bool{}}
+		chains: map[event.UUID]*chain{}, keys: map[event.Digest]seal.PublicKey{}, media: map[event.Digest]*event.Media{}, seen: map[event.Seen]bool{},
+		dated: map[ledger.Size]bool{}, notes: map[event.Digest]bool{}}
 	mk.m = bag.Manifest{V: bag.Version, Bundle: o.Bundle, Case: o.Case, Purpose: o.Purpose, Language: o.Language, Made: bag.MadeStamp(o.Made)}
 	mk.m.Disclosure.Scope, mk.m.Disclosure.Exhibits = bag.WholeCase, o.Exhibits
 	if len(o.Exhibits) > 0 {

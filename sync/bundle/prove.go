@@ -136,6 +136,7 @@ func (mk *maker) seenAt(size ledger.Size, list []event.Seen) error {
 			return broken("the checkpoint of %d entries: %w", size, err)
 		}
 		c.Note = sha256.Sum256(note)
+		mk.notes[c.Note] = true
 		if err := mk.add(bag.SeenCheckpointPath(size), note, false); err != nil {
 			return err
 		}

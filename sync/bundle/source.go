@@ -91,6 +91,11 @@ type Source interface {
 	// tokens. Tokens gives those of one size, also over several notes of it.
 	Stamped(ctx context.Context, size ledger.Size) ([]ledger.Size, error)
 	Tokens(ctx context.Context, size ledger.Size) ([]Token, error)
+	// Cosigned lists the sizes of the checkpoints up to a size that witnesses have
+	// cosigned. CosignedNote gives the note of one size that most of them have, and
+	// of several the earliest; nil where there is none.
+	Cosigned(ctx context.Context, size ledger.Size) ([]ledger.Size, error)
+	CosignedNote(ctx context.Context, size ledger.Size) ([]byte, error)
 	// Media says what became of a file. Open gives the bytes of one that is present.
 	Media(ctx context.Context, sha256 event.Digest) (Media, error)
 	Open(ctx context.Context, sha256 event.Digest) (io.ReadCloser, error)

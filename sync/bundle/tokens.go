@@ -18,7 +18,8 @@ import (
 )
 
 // maxDated bounds the earlier checkpoints that go into a bundle for their
-// tokens: 200 with one token each are 2 MB. Of more, every second is left out
+// tokens, and again those for their cosignatures: 200 with one token each are
+// 2 MB. Of more, every second is left out
 // until they fit; an event is then bounded by the next that stayed.
 const maxDated = 200
 
@@ -56,8 +57,8 @@ func (mk *maker) addTokens() error {
 	return mk.add(bag.PathTokenChain, text, false)
 }
 
-// datedSizes chooses: for each shown entry the first checkpoint with tokens that
-// covers it, and the bundle's own.
+// datedSizes chooses of the given sizes: for each shown entry the first checkpoint
+// that covers it, and the bundle's own.
 func (mk *maker) datedSizes(sizes []ledger.Size) []ledger.Size {
 	slices.Sort(sizes)
 	wanted := map[ledger.Size]bool{}
@@ -173,24 +174,8 @@ func (mk *maker) ownTokens(list []checkedToken) error {
 
 // datedTokens adds an earlier checkpoint, its proof and its tokens.
 func (mk *maker) datedTokens(size ledger.Size, list []checkedToken) error {
-	if err := mk.leaf(ledger.Index(size-1), bag.RoleTime); err != nil {
-		return err
-	}
-	proof, err := ledger.ProveConsistency(mk.ctx, mk.src.Tiles(), size, mk.cp.Size)
+	signed, err := mk.addDated(size, list[0].Note)
 	if err != nil {
-		return broken("consistency of the ledger at %d and %d entries: %w", size, mk.cp.Size, err)
-	}
-	signed, err := ledger.ParseCheckpoint(list[0].Note, mk.logKey)
-	if err == nil {
-		err = proof.Verify(signed.Checkpoint, mk.cp.Checkpoint)
-	}
-	if err != nil {
-		return broken("the stamped checkpoint of %d entries: %w", size, err)
-	}
-	if err := mk.add(bag.DatedConsistencyPath(size), proof.Marshal(), false); err != nil {
-		return err
-	}
-	if err := mk.add(bag.DatedCheckpointPath(size), list[0].Note, false); err != nil {
 		return err
 	}
 	c := custody.CheckpointTime{Size: int64(size), Root: event.Root(signed.Root), Note: list[0].note,

@@ -3,12 +3,14 @@ package bundle_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"fieldseal/sync/bundle/bundletest"
 	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/witness"
 	"fieldseal/sync/witness/witnesstest"
@@ -32,13 +34,13 @@ func witnessKeys(names ...string) (list []string) {
 }
 
 // cosignedStory is the story in a ledger whose checkpoints the named witnesses
-// cosign, each a minute after the one before.
+// cosign, each a second after the one before.
 func cosignedStory(t *testing.T, names ...string) *bundletest.Story {
 	w := bundletest.New(t)
 	w.Cosign = func(c *ledger.SignedCheckpoint) *ledger.SignedCheckpoint {
 		for i, name := range names {
 			k := witnessKey(name)
-			sig, err := k.Cosign(c.Checkpoint, w.Now.Add(time.Duration(i)*time.Minute))
+			sig, err := k.Cosign(c.Checkpoint, w.Now.Add(time.Duration(i)*time.Second))
 			if err == nil {
 				c, err = c.WithSignature(sig, k)
 			}
@@ -79,7 +81,7 @@ func TestWitnesses(t *testing.T) {
 	if c := checkOf(t, v, "witnesses"); c.State != verify.Passed || c.Count != 3 || !limit(v, "WITNESSES_ARE_BELIEVED") || limit(v, "NO_WITNESS") {
 		t.Errorf("%+v, %+v", c, v.Limits)
 	}
-	if len(v.Witnesses) != 3 || v.Witnesses[0].Witness != "court.test/w" || !v.Witnesses[0].Time.Equal(last.Add(2*time.Minute)) || !v.Bundle.Witnessed.Equal(last.Add(time.Minute)) {
+	if len(v.Witnesses) != 3 || v.Witnesses[0].Witness != "court.test/w" || !v.Witnesses[0].Time.Equal(last.Add(2*time.Second)) || !v.Bundle.Witnessed.Equal(last.Add(time.Second)) {
 		t.Errorf("the witnesses are %+v, at %v", v.Witnesses, v.Bundle.Witnessed)
 	}
 	in := v.Record.Intervals[s.SampleEvent]
@@ -89,13 +91,42 @@ func TestWitnesses(t *testing.T) {
 
 	// A larger quorum is reached later: in the checkpoint that the device had seen, and in the last.
 	all := passes(t, s.Verify(b, verify.Options{TrustedWitnesses: witnessKeys(witnessNames...), WitnessQuorum: 3}))
-	if later := all.Record.Intervals[s.SampleEvent].Witnessed; !later.NotBefore.Equal(in.Witnessed.NotBefore.Add(time.Minute)) || !later.NotAfter.Equal(in.Witnessed.NotAfter.Add(time.Minute)) {
+	if later := all.Record.Intervals[s.SampleEvent].Witnessed; !later.NotBefore.Equal(in.Witnessed.NotBefore.Add(time.Second)) || !later.NotAfter.Equal(in.Witnessed.NotAfter.Add(time.Second)) {
 		t.Errorf("by two: %+v, by three: %+v", in.Witnessed, later)
 	}
 	// One that the reader does not trust counts for nothing.
 	two := passes(t, s.Verify(b, verify.Options{TrustedWitnesses: witnessKeys(witnessNames[1:]...), WitnessQuorum: 1}))
-	if len(two.Witnesses) != 2 || !two.Bundle.Witnessed.Equal(last.Add(time.Minute)) {
+	if len(two.Witnesses) != 2 || !two.Bundle.Witnessed.Equal(last.Add(time.Second)) {
 		t.Errorf("the witnesses are %+v, at %v", two.Witnesses, two.Bundle.Witnessed)
+	}
+}
+
+// TestDatedByWitnesses: an entry is dated by the first cosigned checkpoint that
+// covers it, which goes along, and not by the bundle's own alone.
+func TestDatedByWitnesses(t *testing.T) {
+	s := cosignedStory(t, witnessNames...)
+	id := s.Inspector.Seal(s.Case, &event.NoteWritten{Text: "between two checkpoints"})
+	first := s.Checkpoint()
+	for range 3 {
+		s.Inspector.Seal(s.Case, &event.NoteWritten{Text: "later"})
+	}
+	s.Checkpoint()
+	b := s.Bundle(s.Options())
+	if dated := fmt.Sprintf("data/ledger/dated/%d/checkpoint", first.Size); !bytes.Contains(b, []byte(dated)) {
+		t.Errorf("the bundle has no %s", dated)
+	}
+	v := passes(t, s.Verify(b, verify.Options{TrustedWitnesses: witnessKeys(witnessNames...)}))
+	if in := v.Record.Intervals[id].Witnessed; in == nil || in.NotAfterBy.Size != first.Size {
+		t.Errorf("the note is dated %+v", in)
+	}
+	v = passes(t, s.Verify(b, verify.Options{}))
+	if in := v.Record.Intervals[id]; in.Witnessed != nil {
+		t.Errorf("nobody is trusted, and the note is dated %+v", in.Witnessed)
+	}
+	// By others than the bundle's checkpoint has, it counts for nothing either.
+	v = passes(t, s.Verify(b, verify.Options{TrustedWitnesses: witnessKeys("x.test/w", witnessNames[0], "y.test/w"), WitnessQuorum: 1}))
+	if in := v.Record.Intervals[id].Witnessed; in == nil || in.NotAfterBy.Size != first.Size {
+		t.Errorf("by one, the note is dated %+v", in)
 	}
 }
 

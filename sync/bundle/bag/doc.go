@@ -32,7 +32,7 @@
 //	data/ledger/seen/<size>/consistency   the proof from its tree to the checkpoint's
 //	data/ledger/tsa/<name>.tsr      RFC 3161 tokens over the checkpoint, as package stamp keeps them
 //	data/ledger/tsa/chain.pem       certificates between the makers of all tokens and their roots
-//	data/ledger/dated/<size>/checkpoint   an earlier checkpoint that covers shown events and has tokens of its own
+//	data/ledger/dated/<size>/checkpoint   an earlier checkpoint that covers shown events and has tokens or cosignatures of its own
 //	data/ledger/dated/<size>/consistency  the proof from its tree to the checkpoint's
 //	data/ledger/dated/<size>/<name>.tsr   RFC 3161 tokens over it
 //	data/rules/<pack>.json          the exact rules that the report was judged by

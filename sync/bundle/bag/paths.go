@@ -140,7 +140,7 @@ func SeenConsistencyPath(size ledger.Size) string {
 // TokenPath is where a token over the bundle's checkpoint stands. The name is 1 to 64 of a-z, 0-9 and -.
 func TokenPath(name string) string { return dirTSA + name + tokenExtension }
 
-// DatedCheckpointPath is where an earlier checkpoint stands over which there are tokens.
+// DatedCheckpointPath is where an earlier checkpoint stands that has tokens or cosignatures.
 func DatedCheckpointPath(size ledger.Size) string {
 	return fmt.Sprintf("%s%d/checkpoint", dirDated, size)
 }

@@ -145,6 +145,25 @@ func (s *Source) Tokens(_ context.Context, size ledger.Size) ([]bundle.Token, er
 	return s.Stamps[size], nil
 }
 
+// Cosigned implements bundle.Source.
+func (s *Source) Cosigned(ctx context.Context, size ledger.Size) (list []ledger.Size, err error) {
+	for n := range s.Notes {
+		if note, err := s.CosignedNote(ctx, n); err == nil && note != nil && n <= size {
+			list = append(list, n)
+		}
+	}
+	return list, nil
+}
+
+// CosignedNote implements bundle.Source.
+func (s *Source) CosignedNote(_ context.Context, size ledger.Size) ([]byte, error) {
+	_, sigs, err := ledger.ParseUnverifiedCheckpoint(s.Notes[size])
+	if err != nil || len(sigs) < 2 {
+		return nil, err
+	}
+	return s.Notes[size], nil
+}
+
 // Media implements bundle.Source.
 func (s *Source) Media(_ context.Context, d event.Digest) (bundle.Media, error) {
 	if data, ok := s.Files[d]; ok {

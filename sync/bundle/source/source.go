@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"fieldseal/schema"
 	"fieldseal/sync/blob"
@@ -92,22 +93,75 @@ func Newest(ctx context.Context, engine *ingest.Engine, st *store.Store) ([]byte
 		return nil, fmt.Errorf("%w: the log is empty", bundle.ErrOptions)
 	}
 	note := signed.Note()
-	most := len(signed.Signatures())
 	err = st.Read(ctx, func(tx *store.Tx) error {
-		return tx.Each("SELECT note FROM cosigned WHERE size = $1 ORDER BY at", store.Args(int64(signed.Size)), func(scan func(...any) error) error {
+		kept, err := mostCosigned(tx, signed.Checkpoint)
+		if kept != nil {
+			note = kept
+		}
+		return err
+	})
+	return note, err
+}
+
+// looked is how many notes of one size are compared from either end: while a ledger
+// rests it is cosigned every minute, perhaps for months.
+const looked = 200
+
+// mostCosigned gives, of the notes of a checkpoint, the earliest of those that the
+// most witnesses have signed; nil where there is none.
+func mostCosigned(tx *store.Tx, want ledger.Checkpoint) (note []byte, err error) {
+	most := 1
+	for _, order := range []string{"at", "at DESC"} {
+		var later [][]byte
+		err := tx.Each("SELECT note FROM cosigned WHERE size = $1 ORDER BY "+order+" LIMIT $2", store.Args(int64(want.Size), looked), func(scan func(...any) error) error {
 			var text string
 			if err := scan(&text); err != nil {
 				return err
 			}
-			c, sigs, err := ledger.ParseUnverifiedCheckpoint([]byte(text))
-			if err != nil {
-				return fmt.Errorf("%w: a stored checkpoint: %w", bundle.ErrSource, err)
-			}
-			if c == signed.Checkpoint && len(sigs) > most {
-				note, most = []byte(text), len(sigs)
-			}
+			later = append(later, []byte(text))
 			return nil
 		})
+		if err != nil {
+			return nil, err
+		}
+		if order != "at" {
+			slices.Reverse(later)
+		}
+		for _, text := range later {
+			c, sigs, err := ledger.ParseUnverifiedCheckpoint(text)
+			if err != nil {
+				return nil, fmt.Errorf("%w: a stored checkpoint: %w", bundle.ErrSource, err)
+			}
+			if c == want && len(sigs) > most {
+				note, most = text, len(sigs)
+			}
+		}
+	}
+	return note, nil
+}
+
+// Cosigned implements bundle.Source.
+func (s *Source) Cosigned(ctx context.Context, size ledger.Size) (list []ledger.Size, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		return tx.Each("SELECT DISTINCT size FROM cosigned WHERE size <= $1 ORDER BY size", store.Args(int64(size)), func(scan func(...any) error) error {
+			var n int64
+			err := scan(&n)
+			list = append(list, ledger.Size(n))
+			return err
+		})
+	})
+	return list, err
+}
+
+// CosignedNote implements bundle.Source.
+func (s *Source) CosignedNote(ctx context.Context, size ledger.Size) (note []byte, err error) {
+	root, err := s.engine.RootAt(ctx, int64(size))
+	if err != nil {
+		return nil, err
+	}
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		note, err = mostCosigned(tx, ledger.Checkpoint{Origin: s.engine.Origin(), Size: size, Root: root})
+		return err
 	})
 	return note, err
 }
