@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
+	"slices"
 
 	"fieldseal/api/access"
 	"fieldseal/api/wire"
@@ -53,24 +55,20 @@ func (s *Server) getInclusion(c *fiber.Ctx) error {
 	if index < 0 {
 		return fault(wire.CodeBadRequest, "index is missing: the number of a leaf, from 0 to %d.", size-1)
 	}
-	p, err := s.inclusion(c, index, size)
+	prover, err := s.engine.Prover(c.UserContext(), size)
+	if err != nil {
+		return noEntry(err)
+	}
+	p, err := inclusion(prover, index, size)
 	if err != nil {
 		return err
 	}
 	return c.JSON(p)
 }
 
-func (s *Server) inclusion(c *fiber.Ctx, index, size int64) (wire.InclusionProof, error) {
+func inclusion(p *ledger.Prover, index, size int64) (wire.InclusionProof, error) {
 	out := wire.InclusionProof{Index: index, Size: size}
-	leaf, err := s.engine.LeafAt(c.UserContext(), index)
-	if err != nil {
-		return out, noEntry(err)
-	}
-	hash, err := leaf.Hash()
-	if err != nil {
-		return out, err
-	}
-	path, err := s.engine.InclusionProof(c.UserContext(), index, size)
+	hash, path, err := p.Inclusion(ledger.Index(index))
 	if err != nil {
 		return out, noEntry(err)
 	}
@@ -126,12 +124,21 @@ func (s *Server) postProofs(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	prover, err := s.engine.Prover(c.UserContext(), in.Size)
+	if err != nil {
+		return noEntry(err)
+	}
 	out := wire.Proofs{Checkpoint: note, Proofs: make([]wire.InclusionProof, len(in.Indexes))}
+	order := make([]int, len(in.Indexes)) // in the log's order, which makes them cheap
 	for i, index := range in.Indexes {
 		if index < 0 || index >= in.Size {
 			return fault(wire.CodeNotFound, "Entry %d is not among the %d that the checkpoint covers.", index, in.Size)
 		}
-		if out.Proofs[i], err = s.inclusion(c, index, in.Size); err != nil {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(in.Indexes[a], in.Indexes[b]) })
+	for _, i := range order {
+		if out.Proofs[i], err = inclusion(prover, in.Indexes[i], in.Size); err != nil {
 			return err
 		}
 	}

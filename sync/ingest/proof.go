@@ -60,6 +60,15 @@ func (e *Engine) InclusionProof(ctx context.Context, index, size int64) ([]ledge
 	return ledger.InclusionProof(ctx, e.tiles, ledger.Index(index), ledger.Size(size))
 }
 
+// Prover proves many entries of the tree of the given size, from the tree alone:
+// whoever asks for proofs computes the leaves from what they hold themselves.
+func (e *Engine) Prover(ctx context.Context, size int64) (*ledger.Prover, error) {
+	if err := e.within(ctx, size); err != nil {
+		return nil, err
+	}
+	return ledger.NewProver(ctx, e.tiles, ledger.Size(size)), nil
+}
+
 // ConsistencyProof is the RFC 6962 proof that the tree of size from is the
 // beginning of the tree of size to.
 func (e *Engine) ConsistencyProof(ctx context.Context, from, to int64) ([]ledger.Hash, error) {

@@ -36,6 +36,40 @@ func InclusionProof(ctx context.Context, r TileReader, index Index, size Size) (
 	return tlog.ProveRecord(int64(size), int64(index), newHashReader(ctx, r, size))
 }
 
+// Prover proves many entries of the tree of one size, best in order of their
+// indexes: what one proof has read and computed of a tile serves the next. It
+// holds one tile of each level and is used by one goroutine.
+type Prover struct {
+	h *hashReader
+	n int64 // of the lowest tile that is held; -1 for none
+}
+
+// NewProver makes a prover. It does no I/O.
+func NewProver(ctx context.Context, r TileReader, size Size) *Prover {
+	p := &Prover{newHashReader(ctx, r, size), -1}
+	p.h.known = map[int64]Hash{}
+	return p
+}
+
+// Inclusion computes the RFC 6962 audit path of the leaf at index, and gives the
+// hash that the tree has for the leaf itself.
+func (p *Prover) Inclusion(index Index) (leaf Hash, path []Hash, err error) {
+	if err := checkIndex(index, p.h.size); err != nil {
+		return leaf, nil, err
+	}
+	if n := int64(index) >> TileHeight; n != p.n {
+		clear(p.h.read)
+		clear(p.h.known)
+		p.n = n
+	}
+	own, err := p.h.ReadHashes([]int64{tlog.StoredHashIndex(0, int64(index))})
+	if err != nil {
+		return leaf, nil, err
+	}
+	path, err = tlog.ProveRecord(int64(p.h.size), int64(index), p.h)
+	return own[0], path, err
+}
+
 // ConsistencyProof computes the RFC 6962 proof that the tree of size old is the
 // beginning of the tree of size new. It is empty when old is 0 or equals new.
 func ConsistencyProof(ctx context.Context, r TileReader, old, new Size) ([]Hash, error) {
@@ -110,10 +144,13 @@ type hashReader struct {
 	from TileReader
 	size Size
 	read map[TileID][]byte
+	// known has the roots of subtrees that were computed, by tlog's index; nil where
+	// nothing is kept.
+	known map[int64]Hash
 }
 
 func newHashReader(ctx context.Context, r TileReader, size Size) *hashReader {
-	return &hashReader{ctx, r, size, make(map[TileID][]byte, 2*MaxLevels)}
+	return &hashReader{ctx: ctx, from: r, size: size, read: make(map[TileID][]byte, 2*MaxLevels)}
 }
 
 // ReadHashes implements tlog.HashReader.
@@ -133,9 +170,23 @@ func (h *hashReader) ReadHashes(indexes []int64) ([]Hash, error) {
 		if from+1<<above > len(data)/HashSize {
 			return nil, &TileError{id, "has no such subtree at this size", ErrOutOfRange}
 		}
-		out[i] = subtreeRoot(data[from*HashSize : (from+1<<above)*HashSize])
+		out[i] = h.root(level, n, data[from*HashSize:(from+1<<above)*HashSize])
 	}
 	return out, nil
+}
+
+// root is the root of the perfect subtree number n of a level, whose hashes are data.
+func (h *hashReader) root(level int, n int64, data []byte) Hash {
+	if h.known == nil || len(data) == HashSize {
+		return subtreeRoot(data)
+	}
+	x := tlog.StoredHashIndex(level, n)
+	if r, ok := h.known[x]; ok {
+		return r
+	}
+	r := tlog.NodeHash(h.root(level-1, 2*n, data[:len(data)/2]), h.root(level-1, 2*n+1, data[len(data)/2:]))
+	h.known[x] = r
+	return r
 }
 
 func (h *hashReader) tile(id TileID) ([]byte, error) {

@@ -35,6 +35,13 @@ func checkInclusion(t tester, store TileReader, ref reference, index Index, size
 		t.Fatalf("entry %d of %d: proof differs from the reference, %v", index, size, err)
 	}
 	leaf := leafHash(int64(index))
+	prover := NewProver(context.Background(), store, size)
+	for _, other := range []Index{index, Index(int64(size)-1) - index, index} { // what was kept of another tile must not show
+		have, path, err := prover.Inclusion(other)
+		if err != nil || have != leafHash(int64(other)) || other == index && !slices.Equal(path, got) {
+			t.Fatalf("entry %d of %d, with others: leaf %v, path of %d, %v", other, size, have, len(path), err)
+		}
+	}
 	if err := VerifyInclusion(leaf, index, size, root, got); err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +180,9 @@ func TestProofsRefused(t *testing.T) {
 	b := big()
 	ctx := t.Context()
 	for _, c := range []struct{ index, size int64 }{{-1, 5}, {5, 5}, {0, 0}, {0, -1}, {0, int64(MaxSize) + 1}} {
+		if _, _, err := NewProver(ctx, b.tiles, Size(c.size)).Inclusion(Index(c.index)); !errors.Is(err, ErrOutOfRange) {
+			t.Errorf("entry %d of %d: %v", c.index, c.size, err)
+		}
 		if _, err := InclusionProof(ctx, b.tiles, Index(c.index), Size(c.size)); !errors.Is(err, ErrOutOfRange) {
 			t.Errorf("inclusion %v: %v", c, err)
 		}
