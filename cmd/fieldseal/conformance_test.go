@@ -17,7 +17,15 @@ import (
 // serving runs the server of a data directory until the test ends, and gives its address.
 func serving(t *testing.T, dir string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	url, stop := servingAt(t, dir, "127.0.0.1:0")
+	t.Cleanup(stop)
+	return url
+}
+
+// servingAt runs it at an address until stop.
+func servingAt(t *testing.T, dir, address string) (url string, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,14 +45,13 @@ func serving(t *testing.T, dir string) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
+	return cfg.PublicURL, func() {
 		cancel()
 		if err := errors.Join(<-ended, h.close()); err != nil {
 			t.Error(err)
 		}
 		done()
-	})
-	return cfg.PublicURL
+	}
 }
 
 var codeIn = regexp.MustCompile(`[0-9A-Z]{4}(-[0-9A-Z]{4})+`)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fieldseal/api/access"
 	"fieldseal/sync/blob"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
@@ -177,7 +178,11 @@ func restore(c *cobra.Command, cfg Config, from string) error {
 	if err != nil {
 		return errors.Join(err, os.Rename(sc.Path, sc.Path+".refused"))
 	}
-	fmt.Fprintf(c.OutOrStdout(), "restored %d ledger entries; run fieldseal fsck --media before you serve\n", h.engine.Size())
+	codes, err := access.Restored(c.Context(), h.store)
+	if err != nil {
+		return errors.Join(err, h.close())
+	}
+	fmt.Fprintf(c.OutOrStdout(), "restored %d ledger entries; everybody signs in anew with the password of the backup, %d open enrolment codes were ended; run fieldseal fsck --media before you serve\n", h.engine.Size(), codes)
 	return h.close()
 }
 

@@ -143,15 +143,32 @@ func TestReplayRefusesAnythingElse(t *testing.T) {
 		return 0
 	}
 	for name, change := range map[string]func(list []ingest.Lost) []ingest.Lost{
-		"a time":                 func(l []ingest.Lost) []ingest.Lost { l[5].Leaf.Received++; l[6].Leaf.Received = l[5].Leaf.Received; return l },
-		"a line of another":      func(l []ingest.Lost) []ingest.Lost { l[4].Line = l[3].Line; return l },
-		"no genesis":             func(l []ingest.Lost) []ingest.Lost { return l[1:] },
-		"an entry twice":         func(l []ingest.Lost) []ingest.Lost { return append(l[:7:7], l[6:]...) },
-		"accepted as refused":    func(l []ingest.Lost) []ingest.Lost { l[first(ledger.KindEvent)].Leaf.Kind = ledger.KindQuarantine; return l },
-		"refused as accepted":    func(l []ingest.Lost) []ingest.Lost { l[first(ledger.KindQuarantine)].Leaf.Kind = ledger.KindEvent; return l },
-		"a signature's digest":   func(l []ingest.Lost) []ingest.Lost { l[first(ledger.KindEvent)].Leaf.Signature[0] ^= 1; return l },
-		"a bit of a line":        func(l []ingest.Lost) []ingest.Lost { l[9].Line = append([]byte(nil), l[9].Line...); l[9].Line[120] ^= 1; return l },
-		"one enrolment left out": func(l []ingest.Lost) []ingest.Lost { i := first(ledger.KindEnrolment); return append(l[:i:i], l[i+1:]...) },
+		"a time": func(l []ingest.Lost) []ingest.Lost {
+			l[5].Leaf.Received++
+			l[6].Leaf.Received = l[5].Leaf.Received
+			return l
+		},
+		"a line of another": func(l []ingest.Lost) []ingest.Lost { l[4].Line = l[3].Line; return l },
+		"no genesis":        func(l []ingest.Lost) []ingest.Lost { return l[1:] },
+		"an entry twice":    func(l []ingest.Lost) []ingest.Lost { return append(l[:7:7], l[6:]...) },
+		"accepted as refused": func(l []ingest.Lost) []ingest.Lost {
+			l[first(ledger.KindEvent)].Leaf.Kind = ledger.KindQuarantine
+			return l
+		},
+		"refused as accepted": func(l []ingest.Lost) []ingest.Lost {
+			l[first(ledger.KindQuarantine)].Leaf.Kind = ledger.KindEvent
+			return l
+		},
+		"a signature's digest": func(l []ingest.Lost) []ingest.Lost { l[first(ledger.KindEvent)].Leaf.Signature[0] ^= 1; return l },
+		"a bit of a line": func(l []ingest.Lost) []ingest.Lost {
+			l[9].Line = append([]byte(nil), l[9].Line...)
+			l[9].Line[120] ^= 1
+			return l
+		},
+		"one enrolment left out": func(l []ingest.Lost) []ingest.Lost {
+			i := first(ledger.KindEnrolment)
+			return append(l[:i:i], l[i+1:]...)
+		},
 	} {
 		list := change(append([]ingest.Lost(nil), whole...))
 		err := ingest.Replay(t.Context(), ingest.ReplayConfig{Path: filepath.Join(t.TempDir(), "x.db"), LogKey: w.LogKey, Entries: list})

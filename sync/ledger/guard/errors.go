@@ -58,8 +58,8 @@ func (e *RollbackError) Error() string {
 	return fmt.Sprintf("guard: the database is older than what has been acknowledged: it holds %d entries of the log %s, "+
 		"but %d were acknowledged by %s (guard file %s). Evidence of %d entries is missing, and to append here would "+
 		"sign a second history of them. Ways out: (1) restore a newer backup of the database, one with at least %d entries; "+
-		"(2) replay the missing entries from devices and media, which is accepted only if it gives exactly the root that "+
-		"was acknowledged; (3) freeze this log and open a successor under a new origin, whose first entry is the last "+
+		"(2) replay the missing entries from archives of devices, bundles and exports of the log (fieldseal recover), which is "+
+		"accepted only if it gives exactly the root that was acknowledged; (3) freeze this log and open a successor under a new origin, whose first entry is the last "+
 		"checkpoint of this one (fieldseal guard show; fieldseal init --predecessor), and let devices and media send again what is missing",
 		e.Have, e.Origin, e.Guarded.Size, e.Guarded.At.Format(time.RFC3339), e.Path, e.Missing(), e.Guarded.Size)
 }
