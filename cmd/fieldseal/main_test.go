@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -229,4 +230,28 @@ func TestMediaVolumeIsMissing(t *testing.T) {
 		t.Errorf("with --media-lost: %v", err)
 	}
 	must(t, "--data", dir, "case", "list")
+}
+
+// Whoever made the data directory, and whatever the umask: what holds evidence and
+// the hashes of passwords is its owner's alone.
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "--data", dir, "init", "--name", "City Environment Bureau", "--origin", "custody.test/log")
+	must(t, "--data", dir, "backup", filepath.Join(dir, "backup.sqlite"))
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasPrefix(path, filepath.Join(dir, "media")) {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %04o", path, info.Mode().Perm())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -36,6 +36,9 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if err := removeIfThere(part); err != nil {
 		return fmt.Errorf("store: backup: %w", err)
 	}
+	if err := createOwn(part); err != nil { // SQLite takes an empty file for none
+		return fmt.Errorf("store: backup: %w", err)
+	}
 	if _, err := c.c.ExecContext(ctx, "PRAGMA query_only(0)"); err != nil {
 		return classify("backup", err)
 	}
@@ -53,6 +56,20 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("store: backup: %w", err)
 	}
 	return syncPath(filepath.Dir(path))
+}
+
+// createOwn makes an empty file that only its owner reads, where there is none. A
+// database holds evidence and the hashes of passwords; SQLite itself would leave
+// its files, and those beside it, to the umask.
+func createOwn(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func removeIfThere(path string) error {

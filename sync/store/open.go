@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -87,6 +88,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{now: c.Now}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if c.Driver == SQLite {
+		// A folder that is not there is reported as what cannot be opened.
+		if err := createOwn(c.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("store: %w", err)
+		}
 	}
 	readers := c.Readers
 	if readers == 0 {

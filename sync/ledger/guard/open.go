@@ -43,6 +43,14 @@ func open(ctx context.Context, path string, wrap func(driver.Connector) driver.C
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("guard: the folder of the guard file: %w", err)
 	}
+	// Its owner's alone, whatever the umask; SQLite takes an empty file for none.
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("guard: %s: %w", path, err)
+		}
+	} else if !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout), "synchronous(FULL)", "trusted_schema(0)",
 	}}
