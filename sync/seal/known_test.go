@@ -37,9 +37,12 @@ func public(t *testing.T, alg event.Algorithm, pub any) PublicKey {
 
 // The signatures of RFC 6979, A.2.5 (P-256 with SHA-256).
 func TestKnownP256(t *testing.T) {
-	x, _ := new(big.Int).SetString("60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6", 16)
-	y, _ := new(big.Int).SetString("7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299", 16)
-	k := public(t, event.AlgP256, &ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y})
+	point := unhex(t, "04"+"60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"+"7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299")
+	pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := public(t, event.AlgP256, pub)
 	for message, rs := range map[string][2]string{
 		"sample": {"EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716", "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8"},
 		"test":   {"F1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367", "019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083"},
