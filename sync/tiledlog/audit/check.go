@@ -42,6 +42,8 @@ type Report struct {
 	Origin string `json:"origin"`
 	Size   int64  `json:"size"`
 	Root   string `json:"root"`
+	// Checkpoint is the verified text of the checkpoint.
+	Checkpoint []byte `json:"-"`
 	// Signatures counts the verified signature lines, Unknown those by other keys.
 	Signatures int `json:"signatures"`
 	Unknown    int `json:"unknown_signatures"`
@@ -156,7 +158,7 @@ func (c *checker) checkpoint(k keys) (*checkpoint, error) {
 		return nil, c.fault(&Fault{path, err.Error()})
 	}
 	r := c.report
-	r.Origin, r.Size, r.Root, r.Signatures, r.Unknown = cp.origin, cp.tree.N, cp.tree.Hash.String(), cp.verified, cp.unknown
+	r.Checkpoint, r.Origin, r.Size, r.Root, r.Signatures, r.Unknown = text, cp.origin, cp.tree.N, cp.tree.Hash.String(), cp.verified, cp.unknown
 	c.size = cp.tree.N
 	c.reader = &reader{ctx: c.ctx, from: c.from, kept: map[tlog.Tile][]byte{}}
 	c.hashes = tlog.TileHashReader(cp.tree, c.reader)
