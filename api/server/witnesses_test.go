@@ -166,6 +166,10 @@ func TestWitnessedCheckpoint(t *testing.T) {
 	if !ready.Ready || ready.Checks["witnesses"] != "not yet witnessed; 0 of 2 answer, 2 are needed" {
 		t.Errorf("%+v", ready)
 	}
+	unwitnessed := into[wire.Proofs](t, c.post("/v1/log/proofs", wire.ProofsAsked{Indexes: []int64{w.Engine.Size() - 1}}))
+	if signed, err := ledger.ParseCheckpoint([]byte(unwitnessed.Checkpoint), w.keys...); err != nil || int64(signed.Size) != w.Engine.Size() || len(signed.Verified()) != 1 {
+		t.Errorf("the proofs: %v, %v", signed, err)
+	}
 	metrics := string(c.get("/metrics").body)
 	for _, want := range []string{`fieldseal_witness_state{state="refuses",witness="court.test/w"} 1`, `fieldseal_witness_state{state="ok",witness="court.test/w"} 0`, path("fieldseal_witnessed_size %d", newest.Size)} {
 		if !strings.Contains(metrics, want) {

@@ -116,12 +116,15 @@ func TestLate(t *testing.T) {
 		slow.ServeHTTP(w, r)
 	}))
 	h.add("court.example/w", nil)
+	never := make(chan struct{})
+	h.add("never.example/w", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-never }))
+	defer close(never)
 	h.cfg.Quorum, h.cfg.Limits.SlowAfter = 1, time.Nanosecond
 	c, stop := h.run()
 	await(t, c, "the quorum", func(s Status) bool { return s.WitnessedSize == h.Engine.Size() })
 	close(release)
 	s := await(t, c, "the late one", func(s Status) bool { return s.Witnesses[0].Size == h.Engine.Size() && s.Stored == 2 })
-	stop()
+	stop() // the third has not answered yet
 	if s.Witnesses[0].State != Slow || s.Witnesses[0].Detail == "" {
 		t.Errorf("%+v", s.Witnesses[0])
 	}
