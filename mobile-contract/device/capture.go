@@ -118,7 +118,7 @@ func (s *Store) openChain(t *tx, id *Identity, signer *Signer) (*chain, error) {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	cp, err := newestCheckpoint(t)
+	cp, err := embeddedCheckpoint(t)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -41,6 +42,33 @@ func scanCheckpoint(row interface{ Scan(...any) error }) (*checkpoint, error) {
 // last: it may carry fresher cosignatures. Nil where there is none.
 func newestCheckpoint(t *tx) (*checkpoint, error) {
 	return scanCheckpoint(t.row(`SELECT ` + checkpointColumns + ` FROM checkpoints WHERE state = 'linked' ORDER BY size DESC, rowid DESC LIMIT 1`))
+}
+
+// seenWindow is how many of the newest checkpoints are looked at for one with
+// cosignatures: a sync leaves a handful, and an old one would widen the interval.
+const seenWindow = 16
+
+// embeddedCheckpoint is the one that an event names as seen: the newest linked one
+// that witnesses have cosigned, since only their word dates it, and where there is
+// none among the last ones the newest. A device knows no witness's key; a line that
+// is no witness's makes the proof no better and the interval at worst wider.
+func embeddedCheckpoint(t *tx) (*checkpoint, error) {
+	rows, err := t.rows(`SELECT `+checkpointColumns+` FROM checkpoints WHERE state = 'linked' ORDER BY size DESC, rowid DESC LIMIT $1`, seenWindow)
+	var newest, cosigned *checkpoint
+	err = each(rows, err, func(rows *sql.Rows) error {
+		c, err := scanCheckpoint(rows)
+		if newest == nil {
+			newest = c
+		}
+		if err == nil && cosigned == nil && bytes.Count(c.note, []byte("\n\u2014 ")) > 1 {
+			cosigned = c
+		}
+		return err
+	})
+	if cosigned != nil {
+		newest = cosigned
+	}
+	return newest, err
 }
 
 // parseCheckpoint verifies the pinned log's signature. Errors wrap ledger's.

@@ -154,6 +154,9 @@ func (y *syncer) run(ctx context.Context) error {
 		if err := y.prove(ctx); err != nil {
 			return err
 		}
+		if err := y.part(ctx); err != nil {
+			return err
+		}
 	}
 	if y.opts.DataOnly {
 		return nil
@@ -192,11 +195,39 @@ func (y *syncer) greet(ctx context.Context) (measured, error) {
 	m := measured{server: time.UnixMicro(a.ServerTimeUS), roundTrip: r.got.Sub(r.sent), clockBefore: clock}
 	m.offset = m.server.Sub(middle)
 	y.tell(func(r *SyncReport) { r.OffsetMS, r.RoundTripMS = m.offset.Milliseconds(), m.roundTrip.Milliseconds() })
-	c, err := y.signed(ctx, a.Checkpoint)
-	if err != nil {
-		return m, err
+	return m, y.linkAnswer(ctx, a)
+}
+
+// linkAnswer links the newest checkpoint, and the newest that was witnessed where
+// that is an earlier one.
+func (y *syncer) linkAnswer(ctx context.Context, a wire.CheckpointAnswer) error {
+	for _, note := range []string{a.Checkpoint, a.Witnessed} {
+		if note == "" {
+			continue
+		}
+		c, err := y.signed(ctx, note)
+		if err == nil {
+			err = y.link(ctx, c)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return m, y.link(ctx, c)
+	return nil
+}
+
+// part asks for the checkpoint once more: witnesses have cosigned meanwhile what
+// this sync added, and what is captured next rests on it. Without an answer it
+// rests on an earlier one.
+func (y *syncer) part(ctx context.Context) error {
+	var a wire.CheckpointAnswer
+	if _, err := y.c.getJSON(ctx, "/v1/log/checkpoint", &a); err != nil {
+		if errors.Is(err, ErrOffline) {
+			return nil
+		}
+		return err
+	}
+	return y.linkAnswer(ctx, a)
 }
 
 // observeClock seals the measured offset where it tells something: captures have
