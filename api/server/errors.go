@@ -50,6 +50,7 @@ var statusOf = map[wire.ErrorCode]int{
 	wire.CodeNotFound:        fiber.StatusNotFound,
 	wire.CodeMethod:          fiber.StatusMethodNotAllowed,
 	wire.CodeConflict:        fiber.StatusConflict,
+	wire.CodeFrozen:          fiber.StatusConflict,
 	wire.CodeGone:            fiber.StatusGone,
 	wire.CodeTooLarge:        fiber.StatusRequestEntityTooLarge,
 	wire.CodeMediaType:       fiber.StatusUnsupportedMediaType,
@@ -81,6 +82,8 @@ func faultOf(err error) *Fault {
 		return fault(wire.CodeUnavailable, "The server is stopping. Nothing of this request was acknowledged; send it again later.").because(err)
 	case errors.As(err, new(*ingest.GuardError)), errors.As(err, new(*ingest.OutcomeError)):
 		return fault(wire.CodeUnavailable, "The server could not finish. Nothing of this request is acknowledged; send the very same again later, nothing is stored twice.").because(err)
+	case errors.Is(err, ingest.ErrFrozen):
+		return fault(wire.CodeFrozen, "This ledger has ended and takes nothing new. Nothing of this request was stored; keep the data and hand it in to the ledger that continues this one. Your administrator knows its address.").because(err)
 	case errors.Is(err, ingest.ErrConflict):
 		return fault(wire.CodeConflict, "What was asked contradicts what is on record. Nothing was changed; read the record again.").because(err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -34,6 +34,9 @@ const (
 	CodeMethod ErrorCode = "METHOD_NOT_ALLOWED"
 	// CodeConflict (409): the state of the thing does not allow it; read it again.
 	CodeConflict ErrorCode = "CONFLICT"
+	// CodeFrozen (409): the log has ended and takes nothing new; nothing was stored. Keep the
+	// data and hand it in to the log that continues this one.
+	CodeFrozen ErrorCode = "LOG_FROZEN"
 	// CodeGone (410): a one-time code or challenge was spent or has expired.
 	CodeGone ErrorCode = "GONE"
 	// CodeTooLarge (413): more bytes, lines or expansion than one request may have; send less at a time.

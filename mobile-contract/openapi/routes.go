@@ -119,7 +119,7 @@ func syncing() []Route {
 			Description:      "The body is newline-delimited DSSE envelopes, plain or with Content-Encoding zstd or gzip. Each line gets its own result; a bad line never stops the lines behind it, and the bytes of every line are kept. The same line gets the same result every time.",
 			Params:           []Param{{Name: "Content-Encoding", In: "header", Type: "string", Description: "zstd, gzip or identity"}},
 			RequestMediaType: "application/x-ndjson", Answers: ok[wire.BatchAnswer]("one result per line, in order"),
-			Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeTooLarge, wire.CodeMediaType, wire.CodeUnavailable, wire.CodeNoSpace}},
+			Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeFrozen, wire.CodeTooLarge, wire.CodeMediaType, wire.CodeUnavailable, wire.CodeNoSpace}},
 		{Method: "GET", Path: "/v1/devices/{id}/head", Access: Deposit, Summary: "How far a device's chain is here", Answers: ok[wire.Head]("the chain's head"), Errors: []wire.ErrorCode{wire.CodeBadRequest, wire.CodeForbidden, wire.CodeNotFound}},
 		{Method: "GET", Path: "/v1/changes", Access: Bearer, Summary: "What came after a ledger index", Description: "Every event that the person may see, in ledger order.",
 			Params:  []Param{number("after", "the last index already known; -1 or absent for the beginning", false), number("limit", "at most this many events, 1 to 1000", false)},

@@ -103,6 +103,8 @@ type Engine struct {
 	stats  counters
 
 	public atomic.Pointer[public]
+	// frozen is why the guard, when it was last compared, has the log for frozen.
+	frozen atomic.Pointer[string]
 
 	// writer is held while a transaction that appends runs; it guards head.
 	writer sync.Mutex

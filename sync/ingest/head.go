@@ -91,6 +91,9 @@ func (e *Engine) guarded(tx *store.Tx, h *head) error {
 		return ledger.RootAt(ctx, tx, size)
 	}
 	state, err := e.cfg.Guard.Check(tx.Context(), e.origin, h.tree.Size(), rootAt)
+	if err == nil && state.Frozen() {
+		e.frozen.Store(&state.Why)
+	}
 	if err != nil || h.signed == nil || state.Size >= h.tree.Size() {
 		return err
 	}

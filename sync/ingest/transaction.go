@@ -75,6 +75,9 @@ func (t *transaction) append(incoming []reconcile.Incoming, carriers []event.UUI
 	if err != nil || len(plan.Appends) == 0 {
 		return plan.Outcomes, err
 	}
+	if err := t.refuseFrozen(); err != nil {
+		return nil, err
+	}
 	var entries []projection.Entry
 	hashes := make([]ledger.Hash, len(plan.Appends))
 	now := t.tx.Now()

@@ -30,7 +30,7 @@ const (
 // statuses is the HTTP status that each error code comes with.
 var statuses = map[wire.ErrorCode]int{
 	wire.CodeBadRequest: 400, wire.CodeUnauthenticated: 401, wire.CodeReuse: 401, wire.CodeForbidden: 403, wire.CodeNotFound: 404, wire.CodeMethod: 405,
-	wire.CodeConflict: 409, wire.CodeGone: 410, wire.CodeTooLarge: 413, wire.CodeMediaType: 415, wire.CodeDigest: 422, wire.CodeRateLimited: 429,
+	wire.CodeConflict: 409, wire.CodeFrozen: 409, wire.CodeGone: 410, wire.CodeTooLarge: 413, wire.CodeMediaType: 415, wire.CodeDigest: 422, wire.CodeRateLimited: 429,
 	wire.CodeInternal: 500, wire.CodeUnavailable: 503, wire.CodeNoSpace: 507,
 }
 

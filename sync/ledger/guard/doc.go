@@ -23,6 +23,12 @@
 // is not in the guard is refused with a [*MissingError] until an operator says
 // that the guard was lost and the database is whole: [Guard.Adopt].
 //
+// # The end of a log
+//
+// [Guard.Freeze] makes the newest checkpoint the last one. From then on Check
+// and Advance refuse everything larger with a [*FrozenError], for ever: a log
+// that ended, and whose last checkpoint its successor has stated, must not go on.
+//
 // # Several processes
 //
 // Advance is a compare-and-swap on (origin, size, root) and only ever moves to a

@@ -22,6 +22,10 @@ var (
 	// not that of the committed tiles: the server's memory and its database
 	// differ. The checkpoint must not leave the process.
 	ErrNotCommitted = errors.New("guard: the signed checkpoint is not that of the database")
+	// ErrFrozen is wrapped by *FrozenError.
+	ErrFrozen = errors.New("guard: the log is frozen")
+	// ErrMoved is wrapped when a log is to be frozen at another checkpoint than the guard is at.
+	ErrMoved = errors.New("guard: the log is at another checkpoint")
 	// ErrOutcomeUnknown is wrapped when writing failed in a way that leaves open
 	// whether the checkpoint is stored. Nothing may be acknowledged; the same
 	// call may be repeated and then tells.
@@ -43,6 +47,22 @@ func (e *MissingError) Error() string {
 
 func (e *MissingError) Unwrap() error { return ErrGuardMissing }
 
+// FrozenError says that a log would go on, or has, beyond the checkpoint that it
+// was frozen at.
+type FrozenError struct {
+	Path string
+	Last State
+	// Size is the larger size.
+	Size ledger.Size
+}
+
+func (e *FrozenError) Error() string {
+	return fmt.Sprintf("guard: the log %s was frozen at %d entries on %s (%s; guard file %s) and does not go on to %d. What came after belongs into its "+
+		"successor: let devices hand it in there (fieldseal successor)", e.Last.Origin, e.Last.Size, e.Last.FrozenAt.Format(time.RFC3339), e.Last.Why, e.Path, e.Size)
+}
+
+func (e *FrozenError) Unwrap() error { return ErrFrozen }
+
 // RollbackError says that the database is older than what has been acknowledged.
 type RollbackError struct {
 	Path    string
@@ -60,7 +80,7 @@ func (e *RollbackError) Error() string {
 		"sign a second history of them. Ways out: (1) restore a newer backup of the database, one with at least %d entries; "+
 		"(2) replay the missing entries from archives of devices, bundles and exports of the log (fieldseal recover), which is "+
 		"accepted only if it gives exactly the root that was acknowledged; (3) freeze this log and open a successor under a new origin, whose first entry is the last "+
-		"checkpoint of this one (fieldseal guard show; fieldseal init --predecessor), and let devices and media send again what is missing",
+		"checkpoint of this one (fieldseal freeze --lost; fieldseal successor), and let devices and media send again what is missing",
 		e.Have, e.Origin, e.Guarded.Size, e.Guarded.At.Format(time.RFC3339), e.Path, e.Missing(), e.Guarded.Size)
 }
 

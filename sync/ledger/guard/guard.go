@@ -19,7 +19,13 @@ type State struct {
 	Note []byte
 	// At is when the guard advanced, by the clock of the process that did: for people.
 	At time.Time
+	// FrozenAt and Why are when and why the log was frozen; zero while it is not.
+	FrozenAt time.Time
+	Why      string
 }
+
+// Frozen reports whether the log ends with this checkpoint for ever.
+func (s *State) Frozen() bool { return !s.FrozenAt.IsZero() }
 
 // RootAt gives the root that the log in the database has, or had, at a size;
 // see ledger.RootAt. It reads what is committed at the time of the call. It is
@@ -42,9 +48,9 @@ func (g *Guard) Close() error { return g.db.Close() }
 func (g *Guard) State(ctx context.Context, origin string) (State, bool, error) {
 	s := State{Origin: origin}
 	var root []byte
-	var at int64
-	err := g.db.QueryRowContext(ctx, "SELECT size, root, note, advanced_at FROM guard WHERE origin = $1", origin).
-		Scan(&s.Size, &root, &s.Note, &at)
+	var at, frozen int64
+	err := g.db.QueryRowContext(ctx, "SELECT size, root, note, advanced_at, frozen_at, frozen_why FROM guard WHERE origin = $1", origin).
+		Scan(&s.Size, &root, &s.Note, &at, &frozen, &s.Why)
 	if errors.Is(err, sql.ErrNoRows) {
 		return State{}, false, nil
 	}
@@ -55,6 +61,9 @@ func (g *Guard) State(ctx context.Context, origin string) (State, bool, error) {
 		return State{}, false, fmt.Errorf("%w: %s: the root of %s has %d bytes", ErrDamaged, g.path, origin, len(root))
 	}
 	s.Root, s.At = ledger.Hash(root), time.UnixMicro(at).UTC()
+	if frozen != 0 {
+		s.FrozenAt = time.UnixMicro(frozen).UTC()
+	}
 	if err := s.check(); err != nil {
 		return State{}, false, fmt.Errorf("%w: %s: %w", ErrDamaged, g.path, err)
 	}
@@ -82,9 +91,10 @@ func (s *State) check() error {
 
 // Check compares the log in the database, of the given size, with what was
 // acknowledged. Nil means that the database holds all of it and may go on; it
-// may be ahead of the State that is returned. Otherwise the error is a
-// *RollbackError, *ForkError or *MissingError, or wraps ErrDamaged or what
-// rootAt returned. A log of size 0 that is not known is registered.
+// may be ahead of the State that is returned, unless that is frozen. Otherwise
+// the error is a *RollbackError, *ForkError, *FrozenError or *MissingError, or
+// wraps ErrDamaged or what rootAt returned. A log of size 0 that is not known is
+// registered.
 func (g *Guard) Check(ctx context.Context, origin string, size ledger.Size, rootAt RootAt) (State, error) {
 	if err := ledger.ValidOrigin(origin); err != nil {
 		return State{}, fmt.Errorf("guard: %w", err)
@@ -111,7 +121,13 @@ func (g *Guard) Check(ctx context.Context, origin string, size ledger.Size, root
 	if size < s.Size {
 		return State{}, &RollbackError{g.path, origin, size, s}
 	}
-	return s, g.compare(ctx, s, rootAt)
+	if err := g.compare(ctx, s, rootAt); err != nil {
+		return s, err
+	}
+	if s.Frozen() && size > s.Size {
+		return s, &FrozenError{g.path, s, size}
+	}
+	return s, nil
 }
 
 // compare is nil when the database's log had, at s.Size, the root of s.
@@ -150,7 +166,7 @@ func root(ctx context.Context, origin string, size ledger.Size, rootAt RootAt) (
 // error is a *ForkError, and next, or it wraps ErrNotCommitted. When the guard is already at
 // next's size or beyond, because another process was faster, and the database
 // confirms both, there is nothing to do and the error is nil. An unknown log is
-// a *MissingError. An error that wraps ErrOutcomeUnknown may be followed by the
+// a *MissingError, a larger size of a frozen one a *FrozenError. An error that wraps ErrOutcomeUnknown may be followed by the
 // same call.
 func (g *Guard) Advance(ctx context.Context, next *ledger.SignedCheckpoint, rootAt RootAt) error {
 	if err := committed(ctx, next.Checkpoint, rootAt); err != nil {
@@ -171,6 +187,9 @@ func (g *Guard) Advance(ctx context.Context, next *ledger.SignedCheckpoint, root
 		if next.Size <= s.Size {
 			return nil
 		}
+		if s.Frozen() {
+			return &FrozenError{g.path, s, next.Size}
+		}
 		if done, err := g.swap(ctx, s, next); done || err != nil {
 			return err
 		}
@@ -180,7 +199,7 @@ func (g *Guard) Advance(ctx context.Context, next *ledger.SignedCheckpoint, root
 // swap replaces s if it is still there.
 func (g *Guard) swap(ctx context.Context, s State, next *ledger.SignedCheckpoint) (bool, error) {
 	res, err := g.db.ExecContext(ctx, `UPDATE guard SET size = $1, root = $2, note = $3, advanced_at = $4
-		WHERE origin = $5 AND size = $6 AND root = $7`,
+		WHERE origin = $5 AND size = $6 AND root = $7 AND frozen_at = 0`,
 		int64(next.Size), next.Root[:], next.Note(), time.Now().UnixMicro(), s.Origin, int64(s.Size), s.Root[:])
 	return g.changed(res, err, next.Checkpoint)
 }
@@ -227,4 +246,33 @@ func (g *Guard) Adopt(ctx context.Context, c *ledger.SignedCheckpoint, rootAt Ro
 		return fmt.Errorf("%w: %s at size %d; it cannot be adopted at %d: start without that flag", ErrPresent, c.Origin, s.Size, c.Size)
 	}
 	return nil
+}
+
+// Freeze makes the checkpoint that the guard knows of a log its last one, for
+// ever. at is that checkpoint as the caller knows it: where the guard is at
+// another one the error wraps ErrMoved. Freezing again changes nothing, and the
+// first reason stays.
+func (g *Guard) Freeze(ctx context.Context, at ledger.Checkpoint, why string) error {
+	s, ok, err := g.State(ctx, at.Origin)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return &MissingError{g.path, at.Origin, at.Size}
+	case s.Size != at.Size || s.Root != at.Root:
+		return fmt.Errorf("%w: %s is at %d entries, to be frozen at %d", ErrMoved, at.Origin, s.Size, at.Size)
+	case s.Frozen():
+		return nil
+	}
+	res, err := g.db.ExecContext(ctx, `UPDATE guard SET frozen_at = $1, frozen_why = $2 WHERE origin = $3 AND size = $4 AND root = $5 AND frozen_at = 0`,
+		time.Now().UnixMicro(), why, at.Origin, int64(at.Size), at.Root[:])
+	done, err := g.changed(res, err, at)
+	if err != nil || done {
+		return err
+	}
+	// Another process has advanced or frozen it: what is so now is the answer.
+	if s, _, err = g.State(ctx, at.Origin); err == nil && !s.Frozen() {
+		err = fmt.Errorf("%w: %s is at %d entries, to be frozen at %d", ErrMoved, at.Origin, s.Size, at.Size)
+	}
+	return err
 }

@@ -341,7 +341,7 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		"the database":        database("server.sqlite", "CREATE TABLE events (id INTEGER)"),
 		"another application": database("other.sqlite", "PRAGMA application_id = 5"),
 		"a version of others": database("version.sqlite", "PRAGMA user_version = 1"),
-		"a newer guard":       database("newer.guard", fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 2", applicationID)),
+		"a newer guard":       database("newer.guard", fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, schemaVersion+1)),
 		"a text":              garbage,
 	} {
 		before := must(os.ReadFile(path))

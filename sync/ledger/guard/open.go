@@ -17,8 +17,8 @@ import (
 const (
 	// applicationID marks the file ("fsGd"), so that a database is not taken for a guard.
 	applicationID = 0x66734764
-	// schemaVersion is SQLite's user_version of the only layout there is.
-	schemaVersion = 1
+	// schemaVersion is SQLite's user_version of the layout. Version 1 knew no frozen logs.
+	schemaVersion = 2
 	// busyTimeout is how long, in milliseconds, another process may hold the
 	// lock; its transactions are single statements.
 	busyTimeout = 10_000
@@ -31,6 +31,13 @@ const schema = `CREATE TABLE guard (
 	note        BLOB    NOT NULL,
 	advanced_at INTEGER NOT NULL
 ) STRICT`
+
+// freezing adds what version 2 knows; frozen_at is 0 while a log is not frozen.
+var freezing = []string{
+	"ALTER TABLE guard ADD COLUMN frozen_at INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE guard ADD COLUMN frozen_why TEXT NOT NULL DEFAULT ''",
+	fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
+}
 
 // Open opens the guard file at path, and creates it where there is none; the
 // folder must exist. A file that is something else is refused with ErrNotGuard
@@ -89,20 +96,22 @@ func prepare(ctx context.Context, db *sql.DB) error {
 			return notADatabase(err)
 		}
 	}
+	statements := freezing
 	switch {
 	case app == applicationID && version == schemaVersion:
 		if err := tx.Rollback(); err != nil {
 			return err
 		}
 		return useWAL(ctx, db)
+	case app == applicationID && version == 1:
 	case app == applicationID:
 		return fmt.Errorf("%w: it has version %d, this program knows %d: use the program that wrote it", ErrNotGuard, version, schemaVersion)
 	case app != 0 || version != 0 || tables != 0:
 		return fmt.Errorf("%w: it is another SQLite database; the guard needs a file of its own", ErrNotGuard)
+	default:
+		statements = append([]string{schema, fmt.Sprintf("PRAGMA application_id = %d", applicationID)}, freezing...)
 	}
-	for _, statement := range []string{
-		schema, fmt.Sprintf("PRAGMA application_id = %d", applicationID), fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-	} {
+	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err
 		}
