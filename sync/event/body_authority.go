@@ -115,6 +115,27 @@ type DeviceEnrolled struct {
 	Code Digest `json:"code"`
 	// Proof is the exact proof-of-possession envelope that the new key sealed.
 	Proof []byte `json:"proof"`
+	// Former, in a log that continues another one, is the enrolment that the device's
+	// chain began with there: its genesis names that one and not this.
+	Former *FormerEnrolment `json:"former,omitzero"`
+}
+
+// FormerEnrolment names an enrolment in a log that another one continues.
+type FormerEnrolment struct {
+	// Origin is that log's name, Enrolment the device.enrolled event in it.
+	Origin    string `json:"origin"`
+	Enrolment ID     `json:"enrolment"`
+}
+
+// Starts reports whether a chain that begins with the given genesis is that of
+// the device that this event, of the given id and in the log of the given name,
+// enrolled.
+func (b *DeviceEnrolled) Starts(id ID, origin string, genesis *DeviceGenesis) bool {
+	if genesis.Key != b.Key.ID {
+		return false
+	}
+	return genesis.Enrolment == id && genesis.Origin == origin ||
+		b.Former != nil && genesis.Enrolment == b.Former.Enrolment && genesis.Origin == b.Former.Origin
 }
 
 // Check reports every fault.
@@ -125,6 +146,10 @@ func (b *DeviceEnrolled) Check(c *Checker) {
 	c.id(b.Org, "org")
 	c.need(!b.Code.IsZero(), "code")
 	c.need(len(b.Proof) > 0, "proof")
+	if b.Former != nil {
+		c.text(b.Former.Origin, "former.origin")
+		c.need(!b.Former.Enrolment.IsZero(), "former.enrolment")
+	}
 }
 
 // DeviceRevoked ends a key: events that arrive after it are quarantined.

@@ -313,7 +313,7 @@ func (r *replay) take(s *stored, plan reconcile.Plan) {
 		}
 	case *event.DeviceEnrolled:
 		if r.devices[b.Device] == nil {
-			r.enrol(b.Device, b.Key, &reconcile.Device{Enrolment: v.ID()})
+			r.enrol(b.Device, b.Key, &reconcile.Device{Enrolment: v.ID(), Former: b.Former})
 		}
 	case *event.DeviceRevoked:
 		if d := r.devices[b.Device]; d != nil && event.Digest(d.Key.ID()) == b.Key {

@@ -90,6 +90,11 @@ func (t *transaction) loadDevice(s *reconcile.State, dev *projection.Device, lin
 	if d.Runs, err = projection.RunsNear(t.tx, dev.N, low, high); err != nil {
 		return nil, err
 	}
+	if low == 1 && !d.Authority && !d.Runs.Holds(1) {
+		if d.Former, err = former(t.tx, dev.EnrolledIndex); err != nil {
+			return nil, err
+		}
+	}
 	var held []int64
 	for _, in := range lines {
 		if _, p, _ := claims(in); d.Runs.Holds(p.Seq) {
@@ -113,6 +118,30 @@ func (t *transaction) loadDevice(s *reconcile.State, dev *projection.Device, lin
 		}
 	}
 	return unseen, err
+}
+
+// former reads from an enrolment what the device's chain began with in a log that this one continues.
+func former(tx *store.Tx, index int64) (*event.FormerEnrolment, error) {
+	row, found, err := tx.EventAt(index)
+	if err != nil || !found {
+		return nil, orDamaged(err, "the enrolment at %d is missing", index)
+	}
+	e, err := projection.EntryOf(row)
+	if err != nil {
+		return nil, err
+	}
+	b, ok := e.Body.(*event.DeviceEnrolled)
+	if !ok {
+		return nil, orDamaged(nil, "entry %d is no enrolment", index)
+	}
+	return b.Former, nil
+}
+
+func orDamaged(err error, format string, args ...any) error {
+	if err == nil {
+		err = fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+	}
+	return err
 }
 
 // loadKept reads which of the lines are in quarantine. Lines that were refused

@@ -38,6 +38,9 @@ func (d *decider) refuse(v *seal.Verified, dev *Device, held bool) (seal.Code, s
 func (d *decider) genesis(v *seal.Verified, dev *Device) string {
 	switch b := v.Body().(type) {
 	case *event.DeviceGenesis:
+		if f := dev.Former; f != nil && b.Enrolment == f.Enrolment && b.Origin == f.Origin && b.Key == event.Digest(dev.Key.ID()) {
+			return "" // the chain began in the log that this one continues
+		}
 		switch {
 		case b.Enrolment != dev.Enrolment:
 			return fmt.Sprintf("it names enrolment %s, but the device was enrolled by %s", b.Enrolment, dev.Enrolment)

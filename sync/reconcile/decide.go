@@ -71,7 +71,10 @@ type Device struct {
 	Key       seal.PublicKey
 	Authority bool
 	Enrolment event.ID
-	Revoked   bool
+	// Former is the enrolment in a log that this one continues, nil where there is none.
+	// It matters only where an incoming event is the first of the device.
+	Former  *event.FormerEnrolment
+	Revoked bool
 	// Runs has at least the run from 1 and those that an incoming event of the
 	// device is in or next to.
 	Runs Runs
@@ -276,7 +279,7 @@ func (d *decider) decree(v *seal.Verified) {
 		if err != nil || d.device(b.Device) != nil {
 			return // an enrolment of no effect: an unusable key, or a device that has its one key already
 		}
-		d.devices[b.Device] = &Device{Key: key, Enrolment: v.ID(), Log: map[int64]Logged{}}
+		d.devices[b.Device] = &Device{Key: key, Enrolment: v.ID(), Former: b.Former, Log: map[int64]Logged{}}
 	case *event.DeviceRevoked:
 		if dev := d.device(b.Device); dev != nil && event.Digest(dev.Key.ID()) == b.Key {
 			dev.Revoked = true

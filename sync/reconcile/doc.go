@@ -26,7 +26,8 @@
 //	FORK              another event with this number is accepted already, or the
 //	                  accepted event after it names another predecessor
 //	UUID_REUSED       another event carries this event's UUID
-//	GENESIS_MISMATCH  the first event does not name this enrolment, key and log
+//	GENESIS_MISMATCH  the first event does not name this enrolment, key and log, nor
+//	                  those of the log that this one continues
 //	CHAIN_BROKEN      the named predecessor is not the accepted event before it
 //
 // They are checked in this order, and only after the question whether the event

@@ -181,8 +181,8 @@ func (c *collector) decree(j *job) {
 		}
 		v.pass(chkRevocations, 1)
 	case *event.DeviceGenesis:
-		if e, _ := v.keys.get(p.Device); e.id != b.Enrolment || event.Digest(e.key.ID()) != b.Key || b.Origin != v.m.Authority.Origin {
-			v.fail(Failure{Check: chkEnrolments, Index: &j.Index, Event: j.event.ID(), Detail: "the chain does not start from the device's enrolment in this ledger"})
+		if e, _ := v.keys.get(p.Device); !e.starts(v.m.Authority.Origin, b) {
+			v.fail(Failure{Check: chkEnrolments, Index: &j.Index, Event: j.event.ID(), Detail: "the chain does not start from the device's enrolment in this ledger, nor from the one that it names in a former ledger"})
 		}
 	}
 }

@@ -26,6 +26,13 @@ type enrolled struct {
 	key   seal.PublicKey
 	id    event.ID     // of the enrolment; zero for the authority
 	index ledger.Index // -1 for the authority
+	// enrolment is the event; nil for the authority.
+	enrolment *event.DeviceEnrolled
+}
+
+// starts reports whether a chain that begins with the genesis is this device's, in the log of that name.
+func (e *enrolled) starts(origin string, genesis *event.DeviceGenesis) bool {
+	return e.enrolment != nil && e.enrolment.Starts(e.id, origin, genesis)
 }
 
 func newKeyring(authority event.UUID, key seal.PublicKey) *keyring {
@@ -70,7 +77,7 @@ func (k *keyring) enrol(index ledger.Index, line []byte) {
 		return
 	}
 	if key, err := seal.ParseKeyInfo(b.Key); err == nil {
-		k.add(b.Device, enrolled{key, ev.ID(), index})
+		k.add(b.Device, enrolled{key, ev.ID(), index, b})
 	}
 }
 
