@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"testing"
+	"time"
 
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
@@ -34,7 +35,7 @@ func TestChainOfAFormerLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &ingesttest.Device{T: t, ID: w.ID(), Key: key, Person: w.AddPerson(w.Org), Org: w.Org}
+		d := &ingesttest.Device{T: t, ID: w.ID(), Key: key, Person: w.AddPerson(w.Org), Org: w.Org, Clock: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 		if c.key.IsZero() {
 			c.key = key.Public().ID()
 		}
