@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"fieldseal/sync/bundle/verify"
 	"fieldseal/sync/event"
@@ -109,6 +110,7 @@ func TestServeWithWitnesses(t *testing.T) {
 			t.Fatalf("serve ended: %v", err)
 		}
 	}
+	awaitCosigned(t, dir)
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -134,6 +136,33 @@ func TestServeWithWitnesses(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// awaitCosigned waits until a server at work has stored a cosigned checkpoint: a
+// witness is asked some time before its answer is kept.
+func awaitCosigned(t *testing.T, dir string) {
+	t.Helper()
+	cfg, err := loadConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), cfg.store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for found := false; !found; time.Sleep(10 * time.Millisecond) {
+		if err := s.Read(t.Context(), func(tx *store.Tx) (err error) {
+			var text string
+			_, err = tx.Get("SELECT note FROM cosigned ORDER BY at DESC LIMIT 1", nil, &text)
+			found = strings.Count(text, "\n\u2014") > 2 || err != nil
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
