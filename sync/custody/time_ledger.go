@@ -121,6 +121,9 @@ func (v *view) quarantined(codes []seal.Code) []quarantinedGroup {
 func (v *view) settledText(lines []QuarantinedEntry) Text {
 	settled := map[int64]Text{}
 	for a, b := range each[*event.QuarantineSettled](v) {
+		if b.Index >= a.Index {
+			continue // carried over from a former log, whose places are other ones
+		}
 		settled[b.Index] = both(fmt.Sprintf("%d: %s by %s (%s)", b.Index, b.Resolution, v.personName(a.Event.Actor), b.Reason),
 			fmt.Sprintf("%d：%s，由 %s 作出（%s）", b.Index, b.Resolution, v.personName(a.Event.Actor), b.Reason))
 	}

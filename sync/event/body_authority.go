@@ -303,3 +303,11 @@ func (b *LogPredecessor) Check(c *Checker) {
 	c.text(b.Checkpoint, "checkpoint")
 	c.text(b.Reason, "reason")
 }
+	// Endorsement is the envelope in which the key of the former log's authority names
+	// this log as the one that continues it (see package succession); absent where that
+	// key is lost or no longer to be trusted.
+	Endorsement []byte `json:"endorsement,omitzero"`
+// MaxEndorsement bounds an endorsement in bytes: a statement of names and digests.
+const MaxEndorsement = 8 << 10
+
+	c.need(len(b.Endorsement) <= MaxEndorsement, "endorsement")

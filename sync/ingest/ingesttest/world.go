@@ -71,6 +71,28 @@ func begin(t testing.TB, c store.Config, change func(*ingest.Config)) *World {
 	t.Helper()
 	w := &World{T: t, change: change}
 	w.LogKey, w.Authority = Keys(t)
+	w.start(c)
+	w.Org = w.AddOrg("environment")
+	return w
+}
+
+// Empty makes a world on SQLite whose log has another name and nothing but what
+// begins it.
+func Empty(t testing.TB, origin string, change func(*ingest.Config)) *World {
+	t.Helper()
+	w := &World{T: t, change: change, count: 500_000}
+	_, w.Authority = Keys(t)
+	var err error
+	if w.LogKey, err = ledger.GenerateKey(origin); err != nil {
+		t.Fatal(err)
+	}
+	w.start(store.Config{Driver: store.SQLite, Path: filepath.Join(t.TempDir(), "fieldseal.db")})
+	return w
+}
+
+func (w *World) start(c store.Config) {
+	w.T.Helper()
+	t := w.T
 	var err error
 	if w.Guard, err = guard.Open(context.Background(), filepath.Join(t.TempDir(), "guard.db")); err != nil {
 		t.Fatal(err)
@@ -81,8 +103,6 @@ func begin(t testing.TB, c store.Config, change func(*ingest.Config)) *World {
 	}
 	t.Cleanup(func() { w.must(w.Store.Close()) })
 	w.Engine = w.Open()
-	w.Org = w.AddOrg("environment")
-	return w
 }
 
 // Config is the engine's configuration.
