@@ -15,6 +15,17 @@ func (p *page) word(key string) string {
 	return w[0]
 }
 
+// Word gives a word of the report in a language, so that other papers about a
+// record (a certificate, a page on a screen) call things by the same names. ok is
+// false where the report has no such word.
+func Word(l bag.Language, key string) (word string, ok bool) {
+	w, ok := words[key]
+	if l == bag.Chinese {
+		return w[1], ok
+	}
+	return w[0], ok
+}
+
 // words are the page's own words, English and Chinese.
 var words = map[string][2]string{
 	"title":        {"Custody report", "证据保管链报告"},
