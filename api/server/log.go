@@ -230,7 +230,8 @@ func (s *Server) event(c *fiber.Ctx) (row store.EventRow, err error) {
 func maySeeEvent(tx *store.Tx, row store.EventRow, who access.Identity) (bool, error) {
 	if row.Case == 0 {
 		switch row.Type {
-		case event.TypeMediaReceived, event.TypeMediaQuarantined, event.TypeClockObserved, event.TypeEventAmended, event.TypeQuarantineSettled, event.TypeLabelBlock:
+		case event.TypeMediaReceived, event.TypeMediaQuarantined, event.TypeClockObserved, event.TypeEventAmended, event.TypeQuarantineSettled, event.TypeLabelBlock,
+			event.TypeAuthorityRequested:
 			return seesAll(tx, row, who)
 		}
 		return true, nil

@@ -44,6 +44,8 @@ type OrgRegistered struct {
 	NameZH string  `json:"name_zh,omitzero"`
 	// Accreditation is a laboratory's, where it has one.
 	Accreditation *Accreditation `json:"accreditation,omitzero"`
+	// Request is the authority.requested event that this answers, where there was one.
+	Request ID `json:"request,omitzero"`
 }
 
 // Accreditation is a laboratory's accreditation (CMA, CNAS, ISO/IEC 17025 …).
@@ -87,6 +89,8 @@ type PersonRegistered struct {
 	CredentialUntil Date   `json:"credential_until,omitzero"`
 	// Disabled ends the person's access; what they did stays theirs.
 	Disabled bool `json:"disabled,omitzero"`
+	// Request is the authority.requested event that this answers, where there was one.
+	Request ID `json:"request,omitzero"`
 }
 
 // Check reports every fault.
@@ -158,6 +162,8 @@ type DeviceRevoked struct {
 	Key    Digest `json:"key"`
 	Reason string `json:"reason"`
 	By     UUID   `json:"by,omitzero"`
+	// Request is the authority.requested event that this answers, where there was one.
+	Request ID `json:"request,omitzero"`
 }
 
 // Check reports every fault.
@@ -175,6 +181,8 @@ type CaseGranted struct {
 	Right  Right  `json:"right"`
 	Until  Stamp  `json:"until,omitzero"`
 	Reason string `json:"reason"`
+	// Request is the authority.requested event that this answers, where there was one.
+	Request ID `json:"request,omitzero"`
 }
 
 // Check reports every fault.
@@ -192,6 +200,8 @@ func (b *CaseGranted) Check(c *Checker) {
 type GrantRevoked struct {
 	Grant  UUID   `json:"grant"`
 	Reason string `json:"reason"`
+	// Request is the authority.requested event that this answers, where there was one.
+	Request ID `json:"request,omitzero"`
 }
 
 // Check reports every fault.
@@ -237,6 +247,8 @@ type LabelBlock struct {
 	Prefix string `json:"prefix"`
 	First  int64  `json:"first"`
 	Last   int64  `json:"last"`
+	// Request is the authority.requested event that this answers, where there was one.
+	Request ID `json:"request,omitzero"`
 }
 
 // Check reports every fault.
@@ -294,7 +306,14 @@ type LogPredecessor struct {
 	Root       Root   `json:"root"`
 	Checkpoint string `json:"checkpoint"`
 	Reason     string `json:"reason"`
+	// Endorsement is the envelope in which the key of the former log's authority names
+	// this log as the one that continues it (see package succession); absent where that
+	// key is lost or no longer to be trusted.
+	Endorsement []byte `json:"endorsement,omitzero"`
 }
+
+// MaxEndorsement bounds an endorsement in bytes: a statement of names and digests.
+const MaxEndorsement = 8 << 10
 
 // Check reports every fault.
 func (b *LogPredecessor) Check(c *Checker) {
@@ -302,12 +321,5 @@ func (b *LogPredecessor) Check(c *Checker) {
 	c.positive(b.Size, "size")
 	c.text(b.Checkpoint, "checkpoint")
 	c.text(b.Reason, "reason")
-}
-	// Endorsement is the envelope in which the key of the former log's authority names
-	// this log as the one that continues it (see package succession); absent where that
-	// key is lost or no longer to be trusted.
-	Endorsement []byte `json:"endorsement,omitzero"`
-// MaxEndorsement bounds an endorsement in bytes: a statement of names and digests.
-const MaxEndorsement = 8 << 10
-
 	c.need(len(b.Endorsement) <= MaxEndorsement, "endorsement")
+}

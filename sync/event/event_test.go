@@ -226,3 +226,43 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+func TestARequestIsAsGoodAsWhatItAsksFor(t *testing.T) {
+	body := func(b event.Body) string {
+		text, err := event.MarshalBody(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	good := event.DeviceRevoked{Device: event.UUID{1}, Key: event.Digest{1}, Reason: "lost"}
+	answered := good
+	answered.Request = event.ID{1}
+	for name, c := range map[string]struct {
+		ask  event.AuthorityRequested
+		want string
+	}{
+		"good":                {event.AuthorityRequested{Act: "device.revoked", Body: body(&good), Reason: "r"}, ""},
+		"no reason":           {event.AuthorityRequested{Act: "device.revoked", Body: body(&good)}, "reason is missing"},
+		"names a request":     {event.AuthorityRequested{Act: "device.revoked", Body: body(&answered), Reason: "r"}, "the authority's to state"},
+		"body of another act": {event.AuthorityRequested{Act: "grant.revoked", Body: body(&good), Reason: "r"}, "device"},
+		"bad body":            {event.AuthorityRequested{Act: "device.revoked", Body: body(&event.DeviceRevoked{Device: event.UUID{1}, Key: event.Digest{1}}), Reason: "r"}, "reason is missing"},
+		"not an object":       {event.AuthorityRequested{Act: "device.revoked", Body: "null", Reason: "r"}, "not a JSON object"},
+		"not to be asked for": {event.AuthorityRequested{Act: "device.enrolled", Body: "{}", Reason: "r"}, "act is"},
+		"another request":     {event.AuthorityRequested{Act: "authority.requested", Body: "{}", Reason: "r"}, "act is"},
+	} {
+		var k event.Checker
+		c.ask.Check(&k)
+		switch err := k.Err(); {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v, want one with %q", name, err, c.want)
+		}
+	}
+	for _, act := range event.AskedAct("").Words() {
+		if b := reflect.New(event.Type(act).BodyType()).Interface().(event.Body); !event.Type(act).AuthorityOnly() || !event.Answer(b, event.ID{7}) || event.RequestOf(b) != (event.ID{7}) {
+			t.Errorf("%s: the authority cannot say which request it answers", act)
+		}
+	}
+}

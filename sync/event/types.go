@@ -15,53 +15,54 @@ type Type string
 
 // The event types. Those of the first group are sealed by the authority only.
 const (
-	TypeAuthorityGenesis  Type = "authority.genesis"
-	TypeOrgRegistered     Type = "org.registered"
-	TypePersonRegistered  Type = "person.registered"
-	TypeDeviceEnrolled    Type = "device.enrolled"
-	TypeDeviceRevoked     Type = "device.revoked"
-	TypeCaseGranted       Type = "case.granted"
-	TypeGrantRevoked      Type = "grant.revoked"
-	TypeMediaReceived     Type = "media.received"
-	TypeMediaQuarantined  Type = "media.quarantined"
-	TypeLabelBlock        Type = "label.block"
-	TypeRulePack          Type = "rulepack.published"
-	TypeBundleExported    Type = "bundle.exported"
-	TypeLogPredecessor    Type = "log.predecessor"
-	TypeDeviceGenesis     Type = "device.genesis"
-	TypeClockObserved     Type = "clock.observed"
-	TypeCaseOpened        Type = "case.opened"
-	TypeSiteRecorded      Type = "site.recorded"
-	TypePartyRecorded     Type = "party.recorded"
-	TypeObjectRecorded    Type = "object.recorded"
-	TypeLinkRecorded      Type = "link.recorded"
-	TypeQuantityRecorded  Type = "quantity.recorded"
-	TypeNoteWritten       Type = "note.written"
-	TypeEventAmended      Type = "event.amended"
-	TypeSampleCollected   Type = "sample.collected"
-	TypePhotoCaptured     Type = "photo.captured"
-	TypeFileAttached      Type = "file.attached"
-	TypeInstrument        Type = "instrument.recorded"
-	TypeInstrumentChecked Type = "instrument.checked"
-	TypeAirStarted        Type = "air.started"
-	TypeAirSegment        Type = "air.segment"
-	TypeAirEnded          Type = "air.ended"
-	TypeCustodyOffered    Type = "custody.offered"
-	TypeCustodyAccepted   Type = "custody.accepted"
-	TypeCustodyConcluded  Type = "custody.concluded"
-	TypeCustodyDeclined   Type = "custody.declined"
-	TypeSealApplied       Type = "seal.applied"
-	TypeLabAccessioned    Type = "lab.accessioned"
-	TypeSubsampleMade     Type = "subsample.made"
-	TypeResultsReported   Type = "results.reported"
-	TypeReportSigned      Type = "report.signed"
-	TypeStorageMoved      Type = "storage.moved"
-	TypeHoldPlaced        Type = "hold.placed"
-	TypeHoldReleased      Type = "hold.released"
-	TypeItemDisposed      Type = "item.disposed"
-	TypeDossierStep       Type = "dossier.step"
-	TypeWaiverGranted     Type = "waiver.granted"
-	TypeQuarantineSettled Type = "quarantine.settled"
+	TypeAuthorityGenesis   Type = "authority.genesis"
+	TypeOrgRegistered      Type = "org.registered"
+	TypePersonRegistered   Type = "person.registered"
+	TypeDeviceEnrolled     Type = "device.enrolled"
+	TypeDeviceRevoked      Type = "device.revoked"
+	TypeCaseGranted        Type = "case.granted"
+	TypeGrantRevoked       Type = "grant.revoked"
+	TypeMediaReceived      Type = "media.received"
+	TypeMediaQuarantined   Type = "media.quarantined"
+	TypeLabelBlock         Type = "label.block"
+	TypeRulePack           Type = "rulepack.published"
+	TypeBundleExported     Type = "bundle.exported"
+	TypeLogPredecessor     Type = "log.predecessor"
+	TypeDeviceGenesis      Type = "device.genesis"
+	TypeClockObserved      Type = "clock.observed"
+	TypeCaseOpened         Type = "case.opened"
+	TypeSiteRecorded       Type = "site.recorded"
+	TypePartyRecorded      Type = "party.recorded"
+	TypeObjectRecorded     Type = "object.recorded"
+	TypeLinkRecorded       Type = "link.recorded"
+	TypeQuantityRecorded   Type = "quantity.recorded"
+	TypeNoteWritten        Type = "note.written"
+	TypeEventAmended       Type = "event.amended"
+	TypeSampleCollected    Type = "sample.collected"
+	TypePhotoCaptured      Type = "photo.captured"
+	TypeFileAttached       Type = "file.attached"
+	TypeInstrument         Type = "instrument.recorded"
+	TypeInstrumentChecked  Type = "instrument.checked"
+	TypeAirStarted         Type = "air.started"
+	TypeAirSegment         Type = "air.segment"
+	TypeAirEnded           Type = "air.ended"
+	TypeCustodyOffered     Type = "custody.offered"
+	TypeCustodyAccepted    Type = "custody.accepted"
+	TypeCustodyConcluded   Type = "custody.concluded"
+	TypeCustodyDeclined    Type = "custody.declined"
+	TypeSealApplied        Type = "seal.applied"
+	TypeLabAccessioned     Type = "lab.accessioned"
+	TypeSubsampleMade      Type = "subsample.made"
+	TypeResultsReported    Type = "results.reported"
+	TypeReportSigned       Type = "report.signed"
+	TypeStorageMoved       Type = "storage.moved"
+	TypeHoldPlaced         Type = "hold.placed"
+	TypeHoldReleased       Type = "hold.released"
+	TypeItemDisposed       Type = "item.disposed"
+	TypeDossierStep        Type = "dossier.step"
+	TypeWaiverGranted      Type = "waiver.granted"
+	TypeQuarantineSettled  Type = "quarantine.settled"
+	TypeAuthorityRequested Type = "authority.requested"
 )
 
 // Body is the typed content of an event. Check reports every fault that one body
@@ -108,38 +109,39 @@ var specs = map[Type]spec{
 	TypeDeviceGenesis: of[DeviceGenesis](first),
 	TypeClockObserved: of[ClockObserved](),
 
-	TypeCaseOpened:        of[CaseOpened](inCase),
-	TypeSiteRecorded:      of[SiteRecorded](inCase),
-	TypePartyRecorded:     of[PartyRecorded](inCase),
-	TypeObjectRecorded:    of[ObjectRecorded](inCase),
-	TypeLinkRecorded:      of[LinkRecorded](inCase),
-	TypeQuantityRecorded:  of[QuantityRecorded](inCase),
-	TypeNoteWritten:       of[NoteWritten](inCase),
-	TypeEventAmended:      of[EventAmended](),
-	TypeSampleCollected:   of[SampleCollected](inCase),
-	TypePhotoCaptured:     of[PhotoCaptured](inCase),
-	TypeFileAttached:      of[FileAttached](inCase),
-	TypeInstrument:        of[InstrumentRecorded](inCase),
-	TypeInstrumentChecked: of[InstrumentChecked](inCase),
-	TypeAirStarted:        of[AirStarted](inCase),
-	TypeAirSegment:        of[AirSegment](inCase),
-	TypeAirEnded:          of[AirEnded](inCase),
-	TypeCustodyOffered:    of[CustodyOffered](inCase),
-	TypeCustodyAccepted:   of[CustodyAccepted](inCase),
-	TypeCustodyConcluded:  of[CustodyConcluded](inCase),
-	TypeCustodyDeclined:   of[CustodyDeclined](inCase),
-	TypeSealApplied:       of[SealApplied](inCase),
-	TypeLabAccessioned:    of[LabAccessioned](inCase),
-	TypeSubsampleMade:     of[SubsampleMade](inCase),
-	TypeResultsReported:   of[ResultsReported](inCase),
-	TypeReportSigned:      of[ReportSigned](inCase),
-	TypeStorageMoved:      of[StorageMoved](inCase),
-	TypeHoldPlaced:        of[HoldPlaced](inCase),
-	TypeHoldReleased:      of[HoldReleased](inCase),
-	TypeItemDisposed:      of[ItemDisposed](inCase),
-	TypeDossierStep:       of[DossierStepTaken](inCase),
-	TypeWaiverGranted:     of[WaiverGranted](inCase),
-	TypeQuarantineSettled: of[QuarantineSettled](),
+	TypeCaseOpened:         of[CaseOpened](inCase),
+	TypeSiteRecorded:       of[SiteRecorded](inCase),
+	TypePartyRecorded:      of[PartyRecorded](inCase),
+	TypeObjectRecorded:     of[ObjectRecorded](inCase),
+	TypeLinkRecorded:       of[LinkRecorded](inCase),
+	TypeQuantityRecorded:   of[QuantityRecorded](inCase),
+	TypeNoteWritten:        of[NoteWritten](inCase),
+	TypeEventAmended:       of[EventAmended](),
+	TypeSampleCollected:    of[SampleCollected](inCase),
+	TypePhotoCaptured:      of[PhotoCaptured](inCase),
+	TypeFileAttached:       of[FileAttached](inCase),
+	TypeInstrument:         of[InstrumentRecorded](inCase),
+	TypeInstrumentChecked:  of[InstrumentChecked](inCase),
+	TypeAirStarted:         of[AirStarted](inCase),
+	TypeAirSegment:         of[AirSegment](inCase),
+	TypeAirEnded:           of[AirEnded](inCase),
+	TypeCustodyOffered:     of[CustodyOffered](inCase),
+	TypeCustodyAccepted:    of[CustodyAccepted](inCase),
+	TypeCustodyConcluded:   of[CustodyConcluded](inCase),
+	TypeCustodyDeclined:    of[CustodyDeclined](inCase),
+	TypeSealApplied:        of[SealApplied](inCase),
+	TypeLabAccessioned:     of[LabAccessioned](inCase),
+	TypeSubsampleMade:      of[SubsampleMade](inCase),
+	TypeResultsReported:    of[ResultsReported](inCase),
+	TypeReportSigned:       of[ReportSigned](inCase),
+	TypeStorageMoved:       of[StorageMoved](inCase),
+	TypeHoldPlaced:         of[HoldPlaced](inCase),
+	TypeHoldReleased:       of[HoldReleased](inCase),
+	TypeItemDisposed:       of[ItemDisposed](inCase),
+	TypeDossierStep:        of[DossierStepTaken](inCase),
+	TypeWaiverGranted:      of[WaiverGranted](inCase),
+	TypeQuarantineSettled:  of[QuarantineSettled](),
+	TypeAuthorityRequested: of[AuthorityRequested](),
 }
 
 // Types lists every event type in alphabetical order.

@@ -21,6 +21,13 @@ func (t *transaction) check(d Draft) (prior *Result, err error) {
 			return nil, conflict("there is no case %s", d.Case)
 		}
 	}
+	if request := event.RequestOf(d.Body); !request.IsZero() {
+		if index, found, err := projection.AnswerTo(t.tx, request); err != nil {
+			return nil, err
+		} else if found {
+			return t.priorAt(index)
+		}
+	}
 	switch b := d.Body.(type) {
 	case *event.AuthorityGenesis:
 		if t.tree.Size() > 0 {

@@ -12,6 +12,9 @@ import (
 
 // body applies what only some types change.
 func (a *applier) body(e *Entry, dev *Device, c *caseState) error {
+	if request := event.RequestOf(e.Body); !request.IsZero() {
+		a.about(request[:], e.Index)
+	}
 	switch b := e.Body.(type) {
 	case *event.CaseOpened:
 		return a.caseOpened(e, dev, c, b)
@@ -49,12 +52,14 @@ func (a *applier) body(e *Entry, dev *Device, c *caseState) error {
 			e.Index, indexed(b.Pack), store.Text(b.Version), store.Text(b.Jurisdiction), string(b.Effective), b.SHA256[:])
 		return err
 	case *event.QuarantineSettled:
-		_, err := a.tx.Exec("INSERT INTO settled (idx, item, resolution, reason, actor) VALUES ($1, $2, $3, $4, $5)",
-			e.Index, b.Index, string(b.Resolution), store.Text(b.Reason), e.Payload.Actor[:])
-		return err
 		if b.Index >= e.Index {
 			return nil // carried over from a former log, whose places are other ones
 		}
+		_, err := a.tx.Exec("INSERT INTO settled (idx, item, resolution, reason, actor) VALUES ($1, $2, $3, $4, $5)",
+			e.Index, b.Index, string(b.Resolution), store.Text(b.Reason), e.Payload.Actor[:])
+		return err
+	case *event.AuthorityRequested:
+		a.about(requestsOf(dev.Org), e.Index)
 	}
 	return nil
 }

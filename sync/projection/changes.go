@@ -117,7 +117,7 @@ func (q *changes) ofNoCase() error {
 			q.horizon = idx
 		}
 		switch t {
-		case event.TypeClockObserved, event.TypeEventAmended, event.TypeQuarantineSettled:
+		case event.TypeClockObserved, event.TypeEventAmended, event.TypeQuarantineSettled, event.TypeAuthorityRequested:
 			if dev != q.device.N {
 				return nil // may tell of cases that the person does not see
 			}

@@ -82,16 +82,16 @@ var key = event.PublicKeyInfo{ID: Digest("key"), Alg: event.AlgP256, SPKI: []byt
 func authority() []event.Body {
 	return []event.Body{
 		&event.AuthorityGenesis{Name: "City Environment Bureau", NameZH: "市生态环境局", Key: key, LogOrigin: "custody.example/log", LogKey: "custody.example/log+00000000+AQ=="},
-		&event.OrgRegistered{Org: UUID(22), Kind: "lab", Name: "East Laboratory", NameZH: "东部检测中心", Accreditation: &event.Accreditation{Number: "CMA 2026-117", Body: "CMA", Methods: []string{"HJ 700-2014"}, ValidFrom: "2024-01-01", ValidUntil: "2029-12-31"}},
-		&event.PersonRegistered{Person: UUID(11), Org: UUID(21), Name: "Li Wei", Login: "liwei", Roles: []event.Role{event.RoleInspector}, CredentialNo: "EN-3301-0042", CredentialFrom: "2024-03-01", CredentialUntil: "2029-02-28"},
+		&event.OrgRegistered{Org: UUID(22), Kind: "lab", Name: "East Laboratory", NameZH: "东部检测中心", Accreditation: &event.Accreditation{Number: "CMA 2026-117", Body: "CMA", Methods: []string{"HJ 700-2014"}, ValidFrom: "2024-01-01", ValidUntil: "2029-12-31"}, Request: ID("request")},
+		&event.PersonRegistered{Person: UUID(11), Org: UUID(21), Name: "Li Wei", Login: "liwei", Roles: []event.Role{event.RoleInspector}, CredentialNo: "EN-3301-0042", CredentialFrom: "2024-03-01", CredentialUntil: "2029-02-28", Request: ID("request")},
 		&event.DeviceEnrolled{Device: UUID(31), Key: key, Person: UUID(11), Org: UUID(21), Model: "rugged laptop", App: "fieldkit", Code: Digest("code"), Proof: []byte("{}"),
 			Former: &event.FormerEnrolment{Origin: "custody.example/log-2025", Enrolment: event.ID(Digest("former"))}},
-		&event.DeviceRevoked{Device: UUID(31), Key: key.ID, Reason: "lost on 24 November", By: UUID(13)},
-		&event.CaseGranted{Grant: UUID(51), Org: UUID(22), Right: "write", Until: "2027-11-24T00:00:00+08:00", Reason: "commissioned for analysis"},
-		&event.GrantRevoked{Grant: UUID(51), Reason: "analysis done"},
+		&event.DeviceRevoked{Device: UUID(31), Key: key.ID, Reason: "lost on 24 November", By: UUID(13), Request: ID("request")},
+		&event.CaseGranted{Grant: UUID(51), Org: UUID(22), Right: "write", Until: "2027-11-24T00:00:00+08:00", Reason: "commissioned for analysis", Request: ID("request")},
+		&event.GrantRevoked{Grant: UUID(51), Reason: "analysis done", Request: ID("request")},
 		&event.MediaReceived{SHA256: media.SHA256, Size: media.Size, Type: media.Type, Carrier: UUID(31)},
 		&event.MediaQuarantined{Wanted: media.SHA256, Got: Digest("other"), Size: 338024, Carrier: UUID(31)},
-		&event.LabelBlock{Device: UUID(31), Prefix: "S-", First: 1, Last: 500},
+		&event.LabelBlock{Device: UUID(31), Prefix: "S-", First: 1, Last: 500, Request: ID("request")},
 		&event.RulePack{Pack: "default", Version: "2026.1", Jurisdiction: "CN", Effective: "2026-01-01", SHA256: Digest("{}"), Content: "{}"},
 		&event.BundleExported{Bundle: UUID(52), ManifestSHA256: Digest("manifest"), Shown: 120, Hidden: 4, CheckpointSize: 200, Purpose: "transfer to the court"},
 		&event.LogPredecessor{Origin: "custody.example/log-2025", Size: 4711, Root: event.Root(Digest("root")), Checkpoint: "custody.example/log-2025\n4711\n…\n", Reason: "restored from backup"},
@@ -157,6 +157,7 @@ func custody() []event.Body {
 		&event.DossierStepTaken{Dossier: UUID(49), Step: "legal_review", At: "2026-12-01T09:00:00+08:00", To: "City Public Security Bureau", Documents: []event.DossierDocument{{Kind: "transfer_letter", Title: "Letter 17", Present: "yes", SHA256: Digest("letter")}}, Opinion: "complete", Payer: "bureau, deferred", PayDue: "2027-06-01"},
 		&event.WaiverGranted{Waiver: UUID(53), Defect: "TEMP_OUT_OF_RANGE", About: &item, Authority: "City Environment Bureau", Reason: "metals are not affected", Document: &media},
 		&event.QuarantineSettled{Index: 17, Resolution: "acknowledged", Reason: "test event of a training device"},
+		&event.AuthorityRequested{Act: "device.revoked", Body: `{"device":"` + UUID(31).String() + `","key":"` + key.ID.String() + `","reason":"lost on 24 November"}`, Reason: "the tablet was left in a taxi"},
 	}
 }
 
