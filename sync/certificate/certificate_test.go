@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"fieldseal/sync/bundle"
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/bundle/bundletest"
 	"fieldseal/sync/certificate"
 	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
+	"fieldseal/sync/ledger"
+	"fieldseal/sync/witness"
+	"fieldseal/sync/witness/witnesstest"
 )
 
 // keep is a folder to look at the documents of a test run in.
@@ -31,33 +32,60 @@ func fonts(t testing.TB) *certificate.Fonts {
 	return f
 }
 
-// bodies are the bodies of a world's accepted events.
-func bodies(w *bundletest.World) iter.Seq[event.Body] {
-	return func(yield func(event.Body) bool) {
-		for e, err := range w.Source().Events(w.T.Context(), w.Case, w.Newest) {
-			if err != nil {
-				w.T.Fatal(err)
-			}
-			b := body(w.T, e.Line)
-			if !yield(b) {
-				return
-			}
-		}
-	}
-}
-
 // input is a certificate of a world's case in a language.
 func input(w *bundletest.World, l bag.Language) certificate.Input {
 	w.T.Helper()
-	r, size, err := bundle.Record(w.T.Context(), w.Source(), w.Case)
+	made := time.Date(2026, 7, 1, 9, 30, 0, 0, time.FixedZone("", 8*3600))
+	in, err := certificate.Gather(w.T.Context(), w.Source(), certificate.Options{ID: event.UUID{1, 2, 3}, Made: made, Language: l, Case: w.Case,
+		Purpose: "附卷 / for the \u202efile", For: "王书记员 Clerk Wang", Address: "https://custody.example/desk/court/case/" + w.Case.String(), Witnesses: witnesses(w.T), Quorum: 2})
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	made := time.Date(2026, 7, 1, 9, 30, 0, 0, time.FixedZone("", 8*3600))
-	return certificate.Input{ID: event.UUID{1, 2, 3}, Made: made, Language: l, Record: r, Purpose: "附卷 / for the \u202efile", For: "王书记员 Clerk Wang",
-		Authority:    bag.Authority{Name: "City Environment Bureau", NameZH: "某市生态环境局", LogKey: w.LogKey.VerifierText()},
-		Checkpoint:   certificate.Checkpoint{Origin: "custody.example/log", Size: int64(size), Root: event.Root{9}, Quorum: 2, Witnesses: []certificate.Witness{{Name: "court.example/witness", Time: made}, {Name: "police.example/witness", Time: made}}},
-		Laboratories: certificate.Laboratories(bodies(w)), Address: "https://custody.example/desk/court/case/" + w.Case.String()}
+	return in
+}
+
+var witnessNames = []string{"police.example/witness", "procuratorate.example/witness", "court.example/witness"}
+
+func witnessKey(t testing.TB, name string) *witness.Key {
+	t.Helper()
+	k, err := witness.NewKey(name, witnesstest.Seed(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// witnesses are those that a certificate counts.
+func witnesses(t testing.TB) (list []*witness.Verifier) {
+	t.Helper()
+	for _, name := range witnessNames {
+		v, err := witness.ParseVerifier(witnessKey(t, name).Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// world is a ledger whose checkpoints some witnesses cosign, an unknown one among them.
+func world(t testing.TB, names ...string) *bundletest.World {
+	t.Helper()
+	w := bundletest.New(t)
+	w.Cosign = func(c *ledger.SignedCheckpoint) *ledger.SignedCheckpoint {
+		for _, name := range append([]string{"stranger.example/witness"}, names...) {
+			k := witnessKey(t, name)
+			sig, err := k.Cosign(c.Checkpoint, w.Now)
+			if err == nil {
+				c, err = c.WithSignature(sig, k)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return c
+	}
+	return w
 }
 
 func write(t testing.TB, in certificate.Input, name string) []byte {
@@ -76,17 +104,17 @@ func write(t testing.TB, in certificate.Input, name string) []byte {
 
 // TestStory: the same case in both languages says what the record says.
 func TestStory(t *testing.T) {
-	s := bundletest.NewStory(bundletest.New(t))
+	s := bundletest.NewStory(world(t, witnessNames[0], witnessNames[2]))
 	en := read(t, write(t, input(s.World, bag.English), "story.en.pdf"))
 	zh := read(t, write(t, input(s.World, bag.Chinese), "story.zh.pdf"))
 	for _, want := range []string{"Custody certificate", "2026-HW-017", "Drums by the river 河边废桶", "S-0001", "S-0002", "Chain of custody", "E26-0417", "128.4 mg/L",
-		"MEDIA_MISSING", "What would cure it", "none recorded", "What this certificate does not prove", "court.example/witness", "custody.example/log",
+		"MEDIA_MISSING", "What would cure it", "none recorded", "What this certificate does not prove", "court.example/witness", "Witnessed: 2 cosignatures, 2 are needed",
 		s.Photo.SHA256.String(), "page 1 of ", "for the [U+202E]file", "Clerk Wang", "王书记员"} {
 		if !en.has(want) {
 			t.Errorf("the English document does not say %q", want)
 		}
 	}
-	for _, want := range []string{"证据保管链证明书", "2026-HW-017", "保管链", "未记录", "本证明书不能证明的事项", "补正措施", "某市生态环境局", "第 1 页，共 "} {
+	for _, want := range []string{"证据保管链证明书", "2026-HW-017", "保管链", "未记录", "本证明书不能证明的事项", "补正措施", "第 1 页，共 "} {
 		if !zh.has(want) {
 			t.Errorf("the Chinese document does not say %q", want)
 		}
@@ -102,9 +130,29 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// TestGather: the checkpoint and the authority are the ledger's own, and only
+// named witnesses count.
+func TestGather(t *testing.T) {
+	s := bundletest.NewStory(world(t, witnessNames[1]))
+	in := input(s.World, bag.English)
+	c := in.Checkpoint
+	if len(c.Witnesses) != 1 || c.Witnesses[0].Name != witnessNames[1] || !c.Witnesses[0].Time.Equal(s.Now.Truncate(time.Second)) || c.Quorum != 2 {
+		t.Errorf("witnesses: %+v", c)
+	}
+	if in.Authority.LogKey != s.LogKey.VerifierText() || c.Origin != s.LogKey.Name() || c.Size != int64(s.Newest) || c.Root.IsZero() || in.Authority.Key.ID.IsZero() {
+		t.Errorf("%+v %+v", in.Authority, c)
+	}
+	if len(in.Laboratories) != 1 || in.Laboratories[0].Name != "East Laboratory" || in.Laboratories[0].Accreditation != nil {
+		t.Errorf("laboratories: %+v", in.Laboratories)
+	}
+	if doc := read(t, write(t, in, "one.pdf")); !doc.has("Not yet witnessed: 1 of the 2 witnesses needed have cosigned it.") || doc.has("stranger.example") {
+		t.Error("the certificate counts another witness")
+	}
+}
+
 // TestSame: the same input gives the same bytes, and another one others.
 func TestSame(t *testing.T) {
-	s := bundletest.NewStory(bundletest.New(t))
+	s := bundletest.NewStory(world(t, witnessNames[0], witnessNames[2]))
 	in := input(s.World, bag.Chinese)
 	first := write(t, in, "same.pdf")
 	for range 3 {
@@ -125,7 +173,7 @@ func TestNoFont(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := bundletest.New(t)
+	w := world(t)
 	org := w.Org("environment", "Bureau")
 	w.Enrol(org, w.Person(org, "Li Wei", event.RoleInspector)).Seal(w.Case, &event.CaseOpened{Number: "1", Title: "Case", Authority: "Bureau"})
 	w.Checkpoint()
@@ -168,7 +216,7 @@ func TestOpenFonts(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	s := bundletest.NewStory(bundletest.New(t))
+	s := bundletest.NewStory(world(t, witnessNames[0], witnessNames[2]))
 	for name, change := range map[string]func(*certificate.Input){
 		"no record":    func(in *certificate.Input) { in.Record = nil },
 		"no number":    func(in *certificate.Input) { in.ID = event.UUID{} },
@@ -189,7 +237,7 @@ func TestBadInput(t *testing.T) {
 
 // TestChosen covers one exhibit and says that there are others.
 func TestChosen(t *testing.T) {
-	s := bundletest.NewStory(bundletest.New(t))
+	s := bundletest.NewStory(world(t, witnessNames[0], witnessNames[2]))
 	in := input(s.World, bag.English)
 	in.Exhibits = []event.Ref{{Kind: "sample", ID: s.Sample2}}
 	doc := read(t, write(t, in, "chosen.pdf"))
@@ -202,7 +250,7 @@ func TestChosen(t *testing.T) {
 // exhibit's chain and in the handover; a waiver beside its defect; bounds that
 // exclude each other are called that.
 func TestUnexplained(t *testing.T) {
-	s := bundletest.NewStory(bundletest.New(t))
+	s := bundletest.NewStory(world(t, witnessNames[0], witnessNames[2]))
 	in := input(s.World, bag.English)
 	r := in.Record
 	r.Handovers[0].UnexplainedMS = 95 * 60 * 1000
@@ -236,7 +284,7 @@ func TestUnexplained(t *testing.T) {
 
 // TestManyAndHostile: sixty exhibits with names that try to break the paper.
 func TestManyAndHostile(t *testing.T) {
-	w := bundletest.New(t)
+	w := world(t)
 	org, lab := w.Org("environment", "某市生态环境局执法支队"), w.Org("lab", "华东司法鉴定所")
 	li, zhao := w.Person(org, "李伟𠮷", event.RoleInspector), w.Person(org, "赵敏\u202eevil", event.RoleInspector)
 	w.Person(lab, "陈静", event.RoleAnalyst)
@@ -311,7 +359,7 @@ func TestAccreditation(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	s := bundletest.NewStory(bundletest.New(b))
+	s := bundletest.NewStory(world(b))
 	in := input(s.World, bag.Chinese)
 	f := fonts(b)
 	for b.Loop() {

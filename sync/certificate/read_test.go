@@ -8,9 +8,6 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
-
-	"fieldseal/sync/event"
-	"fieldseal/sync/seal"
 )
 
 // document is what can be read from a PDF again.
@@ -79,22 +76,4 @@ func shown(text *strings.Builder, page []byte) {
 		}
 		text.WriteString(string(utf16.Decode(units)))
 	}
-}
-
-// body reads the body of a sealed event.
-func body(t testing.TB, line []byte) event.Body {
-	t.Helper()
-	env, err := seal.ParseEnvelope(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := event.Parse(env.Payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := event.ParseBody(p.Type, p.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
