@@ -38,7 +38,10 @@ func newScene(t *testing.T) *scene {
 	id, opened := k.device.OpenCase("2026-1")
 	k.caseID = id
 	lines = append(lines, opened, k.device.Sample(id, "S-0001"), k.device.Seal(id, &event.FileAttached{File: s.ID(),
-		Media: event.Media{SHA256: k.photo, Size: int64(len(content)), Type: "text/plain", Name: "a.txt"}, Kind: "other", Title: "a"}), []byte("not an envelope"))
+		Media: event.Media{SHA256: k.photo, Size: int64(len(content)), Type: "text/plain", Name: "a.txt"}, Kind: "other", Title: "a"}))
+	copied := k.device.Fork()
+	copied.Seq--
+	lines = append(lines, copied.Note(id, "sealed by a copy of the device"))
 	r := s.Submit(lines...)
 	k.sample, k.quarantine = r.Results[2].ID, r.Results[4].Index
 	c := visitor(t, s)
@@ -148,6 +151,8 @@ func (w caller) want(r openapi.Route, ok int) int {
 		return http.StatusUnauthorized
 	case strings.HasPrefix(r.Path, "/v1/quarantine") && !w.overseer:
 		return http.StatusForbidden
+	case r.Path == "/v1/quarantine/{index}" && strings.HasPrefix(w.name, "supervisor") && !w.own && !w.granted:
+		return http.StatusNotFound
 	case caseRoute && !w.own && !w.granted:
 		return http.StatusNotFound
 	}

@@ -211,6 +211,12 @@ func TestQuarantine(t *testing.T) {
 	if len(older.Entries) != 1+len(bad)-3 {
 		t.Errorf("%d older entries", len(older.Entries))
 	}
+	nobodys := s.Submit([]byte("from nobody")).Results[0].Index
+	c.refused("a line that concerns another organisation, or none", overseer.get(path("/v1/quarantine/%d", nobodys)), wire.CodeNotFound)
+	everything := c.as(c.signInPerson(s.AddPerson(s.Org, event.RoleAuditor)).AccessToken)
+	if all := into[wire.QuarantineList](t, everything.get("/v1/quarantine")); len(all.Entries) != 2+len(bad) {
+		t.Errorf("an auditor sees %d entries", len(all.Entries))
+	}
 	for i, r := range first.Results[:len(bad)] {
 		q := into[wire.Quarantined](t, overseer.get(path("/v1/quarantine/%d", r.Index)))
 		if q.Code != r.Code || q.ID != r.ID || q.Carrier != d.ID.String() || decoded(t, q.Line) != string(bad[i]) {

@@ -243,8 +243,7 @@ func (s *Server) findItems(c *fiber.Ctx) error {
 // overseers are the roles that look after the whole log.
 var overseers = []event.Role{event.RoleSupervisor, event.RoleAdmin, event.RoleAuditor}
 
-// overseer admits those who look after what was not accepted. The bytes may
-// belong to any case, so no case right is enough.
+// overseer admits those who look after what was not accepted, each to what projection.Oversees tells.
 func (s *Server) overseer(c *fiber.Ctx) error {
 	p, err := s.person(c)
 	if err != nil {
@@ -254,6 +253,26 @@ func (s *Server) overseer(c *fiber.Ctx) error {
 		return fault(wire.CodeForbidden, "Quarantine is for supervisors, administrators and auditors.")
 	}
 	return c.Next()
+}
+
+// overseen lists what a person looks after before a log place, newest first, at most limit.
+func overseen(tx *store.Tx, p projection.Person, before, limit int64) (list []projection.Quarantined, err error) {
+	for int64(len(list)) < limit {
+		page, err := projection.QuarantineBefore(tx, before, limit)
+		if err != nil || len(page) == 0 {
+			return list, err
+		}
+		for _, q := range page {
+			ok, err := projection.Oversees(tx, p, q)
+			if err != nil {
+				return nil, err
+			}
+			if before = q.Index; ok && int64(len(list)) < limit {
+				list = append(list, q)
+			}
+		}
+	}
+	return list, nil
 }
 
 func quarantineView(q projection.Quarantined) wire.Quarantined {
@@ -282,7 +301,11 @@ func (s *Server) getQuarantine(c *fiber.Ctx) error {
 	}
 	out := wire.QuarantineList{Entries: []wire.Quarantined{}}
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
-		list, err := projection.QuarantineBefore(tx, before, limit)
+		p, err := personOf(tx, identity(c))
+		if err != nil {
+			return err
+		}
+		list, err := overseen(tx, p, before, limit)
 		for _, q := range list {
 			out.Entries = append(out.Entries, quarantineView(q))
 		}
@@ -301,12 +324,19 @@ func (s *Server) getQuarantined(c *fiber.Ctx) error {
 	}
 	var out wire.Quarantined
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
+		p, err := personOf(tx, identity(c))
+		if err != nil {
+			return err
+		}
 		q, found, err := projection.QuarantineEntry(tx, index)
+		if err == nil && found {
+			found, err = projection.Oversees(tx, p, q)
+		}
 		if err != nil {
 			return err
 		}
 		if !found {
-			return fault(wire.CodeNotFound, "Ledger entry %d is not in quarantine.", index)
+			return fault(wire.CodeNotFound, "Ledger entry %d is not in quarantine, or concerns no case or device of your organisation.", index)
 		}
 		out = quarantineView(q)
 		out.Line = base64.StdEncoding.EncodeToString(q.Line)

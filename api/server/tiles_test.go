@@ -11,6 +11,7 @@ import (
 	"fieldseal/api/server"
 	"fieldseal/api/server/servertest"
 	"fieldseal/sync/ledger"
+	"fieldseal/sync/tiledlog/audit"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -18,9 +19,9 @@ import (
 
 // noise fills a server's log with n quarantined lines.
 func noise(s *servertest.Server, n int) {
-	lines := make([][]byte, n)
+	lines, before := make([][]byte, n), s.Engine.Size() // the same line again is no entry
 	for i := range lines {
-		lines[i] = fmt.Appendf(nil, "noise %d", i)
+		lines[i] = fmt.Appendf(nil, "noise %d after %d", i, before)
 	}
 	s.Submit(lines...)
 }
@@ -182,5 +183,26 @@ func TestTilesWithWitnesses(t *testing.T) {
 	noise(w.Server, 9)
 	if later := read(); later.Checkpoint != cosigned.Checkpoint || len(later.Verified()) != 3 {
 		t.Errorf("without the witnesses: %d signatures over %d entries", len(later.Verified()), later.Size)
+	}
+}
+
+// A log of 70,000 entries is read whole over HTTP by a checker that shares no code
+// with the server's log.
+func TestServedLogIsChecked(t *testing.T) {
+	s := servertest.Start(t)
+	old, err := s.Engine.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.Engine.Size() < 70_000 {
+		noise(s, int(min(70_000-s.Engine.Size(), 1000)))
+	}
+	web, err := audit.NewWeb(s.URL+"/log", &http.Client{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := audit.Check(t.Context(), web, audit.Options{Key: s.LogKey.VerifierText(), Earlier: []byte(old)})
+	if err != nil || !r.OK() || r.Entries != 70_000 || r.Tiles != 277 || r.EarlierSize < 1 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
