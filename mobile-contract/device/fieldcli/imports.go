@@ -203,59 +203,20 @@ func (a *app) imported(v *importView, saved []device.Saved) error {
 func (r *run) resultsOf(f *labfile.File) (results []event.Result, unknown []string) {
 	samples := map[string]*event.Ref{}
 	for i := range f.Rows {
-		in := &f.Rows[i].Result
-		code := in.SampleCode
-		if code == "" {
-			code = in.SampleID
-		}
+		row := &f.Rows[i]
+		code := row.Code()
 		ref, asked := samples[code]
 		if !asked {
 			if got, err := r.findThing(code, "sample", "subsample"); err == nil {
 				ref = &got
-			} else if in.QC == "" {
+			} else if row.Result.QC == "" {
 				unknown = append(unknown, code)
 			}
 			samples[code] = ref
 		}
-		results = append(results, resultOf(in, code, ref, f.Rows[i].Line))
+		results = append(results, row.Event(ref))
 	}
 	return results, unknown
-}
-
-// notDetected stands for a result that the file leaves blank and marks as not detected.
-const notDetected = "ND"
-
-func resultOf(in *labfile.Result, code string, sample *event.Ref, line int64) event.Result {
-	x := event.Result{Sample: sample, SampleCode: code, LabID: in.LabSampleID, Analyte: in.Analyte, CAS: in.CAS, Method: in.Method, Prep: in.Prep,
-		Fraction: in.Fraction, Batch: in.Batch, Dilution: in.Dilution.Value, Text: in.Text, Unit: in.Unit, Basis: in.Basis,
-		MDL: in.MDL.Value, RL: in.RL.Value, Qualifier: in.QualifierText, Validation: in.ValidationText,
-		Uncertainty: in.Uncertainty.Value, K: in.CoverageK.Value, Instrument: in.Instrument, QC: in.QC, Row: line}
-	if x.CAS == "" {
-		x.CAS = in.CASText
-	}
-	if x.Text == "" && in.Detection == labfile.NotDetected {
-		x.Text = notDetected
-	}
-	if in.Operator == "" {
-		x.Value = in.Value
-	}
-	if in.UnitText != in.Unit {
-		x.UnitAsWritten = in.UnitText
-	}
-	x.Prepared, _ = when(in.Prepared.Moment)
-	x.Analysed, x.AnalysedOn = when(in.Analysed.Moment)
-	return x
-}
-
-// when is a moment as a time where it has one with a zone, as a day otherwise.
-func when(m sheet.Moment) (event.Stamp, event.Date) {
-	switch {
-	case m.At.IsZero():
-		return "", ""
-	case m.HasTime && (m.ZoneStated || m.At.Location() != time.UTC):
-		return event.Stamp(m.At.Format(time.RFC3339)), ""
-	}
-	return "", event.Date(m.At.Format(time.DateOnly))
 }
 
 func (a *app) quantityImportCommand() *cobra.Command {
@@ -425,7 +386,7 @@ func quantityOf(d *manifest.Document, in *manifest.Quantity, party event.UUID) *
 		if p.Place != "" {
 			places = append(places, p.Place)
 		}
-		at, _ := when(p.Time)
+		at, _ := p.Time.Stated()
 		switch p.Kind {
 		case manifest.Load:
 			q.From = at
@@ -434,8 +395,8 @@ func quantityOf(d *manifest.Document, in *manifest.Quantity, party event.UUID) *
 		}
 	}
 	if q.From == "" && q.To == "" {
-		q.From, _ = when(d.Shipped)
-		q.To, _ = when(d.Received)
+		q.From, _ = d.Shipped.Stated()
+		q.To, _ = d.Received.Stated()
 	}
 	q.Route = strings.Join(places, " → ")
 	return q

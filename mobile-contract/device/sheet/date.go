@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fieldseal/sync/event"
 )
 
 var (
@@ -33,6 +35,18 @@ type Moment struct {
 	At         time.Time
 	HasTime    bool
 	ZoneStated bool
+}
+
+// Stated is the moment as events say it: a time where it has one with a zone, that of
+// the file or of the reader, a day otherwise; both empty for none.
+func (m Moment) Stated() (event.Stamp, event.Date) {
+	switch {
+	case m.At.IsZero():
+		return "", ""
+	case m.HasTime && (m.ZoneStated || m.At.Location() != time.UTC):
+		return event.Stamp(m.At.Format(time.RFC3339)), ""
+	}
+	return "", event.Date(m.At.Format(time.DateOnly))
 }
 
 // layout is one way to write a date that cannot be misread.
