@@ -58,6 +58,9 @@ type Config struct {
 	// count as witnessed, the majority if left out.
 	Witnesses []WitnessConfig `yaml:"witnesses,omitempty"`
 	Quorum    int             `yaml:"quorum,omitempty"`
+	// Former is the data directory of the log that this one continues, where it is on
+	// this machine: bundles of cases that lie in both are made from both.
+	Former string `yaml:"former,omitempty"`
 	// Log is debug, info, warn or error.
 	Log string `yaml:"log"`
 

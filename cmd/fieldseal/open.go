@@ -160,6 +160,22 @@ func initCommand() *cobra.Command {
 }
 
 func begin(c *cobra.Command, cfg Config, ic ingest.Config) error {
+	if err := layOut(cfg); err != nil {
+		return err
+	}
+	h, err := openWith(c.Context(), cfg, nil, ic)
+	if err != nil {
+		return err
+	}
+	if err := cfg.save(); err != nil { // last: a directory without it is not one yet
+		return errors.Join(err, h.close())
+	}
+	ready(c, h)
+	return h.close()
+}
+
+// layOut makes the directories and the keys of a new data directory.
+func layOut(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -175,19 +191,14 @@ func begin(c *cobra.Command, cfg Config, ic ingest.Config) error {
 	if _, err := createAuthorityKey(keys); err != nil {
 		return err
 	}
-	if _, _, err := keyfile.LoadOrCreate(filepath.Join(keys, logKeyFile), cfg.Origin); err != nil {
-		return err
-	}
-	h, err := openWith(c.Context(), cfg, nil, ic)
-	if err != nil {
-		return err
-	}
-	if err := cfg.save(); err != nil { // last: a directory without it is not one yet
-		return errors.Join(err, h.close())
-	}
+	_, _, err := keyfile.LoadOrCreate(filepath.Join(keys, logKeyFile), cfg.Origin)
+	return err
+}
+
+// ready says what a new data directory is.
+func ready(c *cobra.Command, h *house) {
 	fmt.Fprintf(c.OutOrStdout(), "%s is ready.\nledger     %s\nlog key    %s\nauthority  key %s\nKeep a copy of %s apart from every backup of the database; whoever has it can sign in the authority's name.\n",
-		cfg.dir, cfg.Origin, h.engine.LogKey(), h.engine.AuthorityKey().ID(), keys)
-	return h.close()
+		h.cfg.dir, h.cfg.Origin, h.engine.LogKey(), h.engine.AuthorityKey().ID(), h.cfg.path(h.cfg.Keys))
 }
 
 func backupCommand() *cobra.Command {

@@ -123,7 +123,12 @@ func (s *Store) openChain(t *tx, id *Identity, signer *Signer) (*chain, error) {
 		return nil, err
 	}
 	if cp != nil {
-		c.seen = &event.Seen{Origin: id.LogOrigin, Size: cp.size, Root: event.Root(cp.root), Note: cp.digest}
+		// The checkpoint names its log: another process may have gone over to the next one.
+		var origin string
+		if err := t.row(`SELECT log_origin FROM identity`).Scan(&origin); err != nil {
+			return nil, err
+		}
+		c.seen = &event.Seen{Origin: origin, Size: cp.size, Root: event.Root(cp.root), Note: cp.digest}
 	}
 	return c, nil
 }

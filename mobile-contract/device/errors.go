@@ -96,6 +96,9 @@ const (
 	FaultHandover FaultKind = "HANDOVER_INVALID"
 	// FaultChainFork: the server has another event than this store at one place of this device's chain.
 	FaultChainFork FaultKind = "CHAIN_FORK"
+	// FaultSuccessor: a log that says it continues the pinned one does not, or leaves out
+	// what this device was shown.
+	FaultSuccessor FaultKind = "FALSE_SUCCESSOR"
 	// FaultAuthority: the server presented another authority or log than the pinned one.
 	FaultAuthority FaultKind = "OTHER_AUTHORITY"
 )

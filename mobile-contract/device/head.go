@@ -164,7 +164,7 @@ func (y *syncer) sendLost(ctx context.Context, h *wire.Head) error {
 		lost, proven = 0, 0
 		for _, span := range spans {
 			var p int64
-			if err := t.row(`SELECT count(*) FROM events WHERE seq BETWEEN $1 AND $2 AND state = 'proven'`, span[0], span[1]).Scan(&p); err != nil {
+			if err := t.row(`SELECT count(*) FROM events WHERE seq BETWEEN $1 AND $2 AND state = 'proven' AND id IN (SELECT event_id FROM receipts)`, span[0], span[1]).Scan(&p); err != nil {
 				return err
 			}
 			n, err := t.changed(`UPDATE events SET state = 'local' WHERE seq BETWEEN $1 AND $2 AND state IN ('sent', 'receipted', 'proven')`, span[0], span[1])

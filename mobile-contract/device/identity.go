@@ -59,7 +59,7 @@ func (s *Store) Identity(ctx context.Context) (*Identity, error) {
 		return nil, err
 	}
 	s.mu.Lock()
-	s.identity = id // it never changes once it is there
+	s.identity = id // it changes where the device goes over to another log, see forget
 	s.mu.Unlock()
 	return id, nil
 }

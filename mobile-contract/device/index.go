@@ -152,8 +152,9 @@ func indexAuthority(t *tx, e entry) error {
 		if b.Device != e.device {
 			return nil
 		}
-		return t.exec(`INSERT INTO label_blocks (event_id, prefix, first, last, next) VALUES ($1, $2, $3, $4, $3)
-			ON CONFLICT (event_id) DO NOTHING`, e.id[:], b.Prefix, b.First, b.Last)
+		// The log that continues a former one states the same block again: its labels are given once.
+		return t.exec(`INSERT INTO label_blocks (event_id, prefix, first, last, next) SELECT $1, $2, $3, $4, $3
+			WHERE NOT EXISTS (SELECT 1 FROM label_blocks WHERE event_id = $1 OR prefix = $2 AND first <= $4 AND last >= $3)`, e.id[:], b.Prefix, b.First, b.Last)
 	case *event.RulePack:
 		return t.exec(`INSERT INTO rule_packs (pack, version, effective, sha256, content) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (pack, version) DO NOTHING`, b.Pack, b.Version, string(b.Effective), b.SHA256[:], b.Content)

@@ -40,7 +40,10 @@ type Event struct {
 	// Index and ReceivedUS are the ledger's, -1 and 0 where they are not known.
 	Index      int64
 	ReceivedUS int64
-	Line       []byte
+	// Former names the log that these two are of, where it is not the pinned one: the
+	// pinned log continues it.
+	Former string
+	Line   []byte
 }
 
 // EventFilter selects events; the zero value selects all own ones.
@@ -61,7 +64,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 		if limit <= 0 {
 			limit = event.MaxSeq
 		}
-		rows, err := t.rows(`SELECT `+ownColumns+` FROM events e LEFT JOIN receipts r ON r.event_id = e.id
+		rows, err := t.rows(`SELECT `+ownColumns+` FROM `+ownFrom+`
 			WHERE e.seq > $1 AND ($2 = '' OR e.type = $2) AND ($3 IS NULL OR e.case_id = $3) ORDER BY e.seq`,
 			f.After, string(f.Type), nullUUID(f.Case))
 		stop := errors.New("enough")
@@ -84,10 +87,14 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 }
 
 const ownColumns = `e.id, e.type, e.case_id, e.seq, e.wall, e.state, coalesce(e.code, ''), coalesce(e.detail, ''), coalesce(e.waits_for, 0),
-	coalesce(r.idx, -1), coalesce(r.received_us, 0), e.line`
+	coalesce(r.idx, f.idx, -1), coalesce(r.received_us, f.received_us, 0),
+	CASE WHEN r.idx IS NULL AND f.log IS NOT NULL THEN (SELECT origin FROM former_logs WHERE n = f.log) ELSE '' END, e.line`
+
+// ownFrom are this device's events with the receipt of the pinned log, or that of a former one.
+const ownFrom = `events e LEFT JOIN receipts r ON r.event_id = e.id LEFT JOIN former_receipts f ON f.event_id = e.id`
 
 func scanOwn(row interface{ Scan(...any) error }) (e Event, err error) {
-	err = row.Scan(hashTo(&e.ID), &e.Type, uuidTo(&e.Case), &e.Seq, &e.Wall, &e.State, &e.Code, &e.Detail, &e.WaitsFor, &e.Index, &e.ReceivedUS, &e.Line)
+	err = row.Scan(hashTo(&e.ID), &e.Type, uuidTo(&e.Case), &e.Seq, &e.Wall, &e.State, &e.Code, &e.Detail, &e.WaitsFor, &e.Index, &e.ReceivedUS, &e.Former, &e.Line)
 	e.Own = true
 	return e, err
 }
@@ -97,7 +104,7 @@ func scanOwn(row interface{ Scan(...any) error }) (e Event, err error) {
 func (s *Store) Event(ctx context.Context, id event.ID) (Event, *event.Payload, event.Body, error) {
 	var e Event
 	err := s.read(ctx, func(t *tx) (err error) {
-		e, err = scanOwn(t.row(`SELECT `+ownColumns+` FROM events e LEFT JOIN receipts r ON r.event_id = e.id WHERE e.id = $1`, id[:]))
+		e, err = scanOwn(t.row(`SELECT `+ownColumns+` FROM `+ownFrom+` WHERE e.id = $1`, id[:]))
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

@@ -45,6 +45,8 @@ type Status struct {
 	Pulled         int64
 	// CheckpointSize is the newest checkpoint that this device trusts.
 	CheckpointSize int64
+	// Former are the logs that this device belonged to before, oldest first.
+	Former []FormerLog
 	// ClockOffsetMS is server time minus device time when last observed, ClockSeen when; empty for never.
 	ClockOffsetMS int64
 	ClockSeen     string
@@ -98,6 +100,9 @@ func statusCounts(t *tx, st *Status) error {
 	if st.Hold, err = t.setting(setHold); err != nil {
 		return err
 	}
+	if st.Former, err = formerLogs(t); err != nil {
+		return err
+	}
 	return t.row(`SELECT
 		(SELECT count(*) FROM handovers WHERE state = 'offered' OR side = 'from' AND state = 'accepted'),
 		(SELECT count(*) FROM handovers WHERE peer_known = 0 AND answer IS NOT NULL),
@@ -123,7 +128,7 @@ func statusEvents(t *tx, st *Status) error {
 	if err != nil {
 		return err
 	}
-	rows, err = t.rows(`SELECT `+ownColumns+` FROM events e LEFT JOIN receipts r ON r.event_id = e.id
+	rows, err = t.rows(`SELECT `+ownColumns+` FROM `+ownFrom+`
 		WHERE e.state = 'quarantined' OR e.state = 'local' AND e.detail IS NOT NULL ORDER BY e.seq LIMIT $1`, listed)
 	return each(rows, err, func(rows *sql.Rows) error {
 		e, err := scanOwn(rows)

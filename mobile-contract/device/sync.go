@@ -89,6 +89,7 @@ func (y *syncer) note(format string, args ...any) {
 // Errors: ErrOffline (run it again later), ErrRefused, ErrSyncing, ErrNotEnrolled,
 // or a *[ServerFault]. The report says what was achieved before an error.
 func (s *Store) Sync(ctx context.Context, opts SyncOptions) (SyncReport, error) {
+	s.forget() // another process may have gone over to the next log
 	id, err := s.Identity(ctx)
 	if err != nil {
 		return SyncReport{}, err
@@ -141,8 +142,9 @@ func (y *syncer) run(ctx context.Context) error {
 	if err := y.observeClock(ctx, offset); err != nil {
 		return err
 	}
-	if err := y.push(ctx); err != nil {
-		return err
+	ended := y.push(ctx)
+	if ended != nil && !frozen(ended) {
+		return ended
 	}
 	if y.c.mayRead() {
 		if err := y.pull(ctx); err != nil {
@@ -158,10 +160,16 @@ func (y *syncer) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if y.opts.DataOnly {
-		return nil
+	if y.opts.DataOnly || ended != nil {
+		return ended
 	}
 	return y.upload(ctx)
+}
+
+// frozen reports whether a log has ended: it still shows and proves what it holds.
+func frozen(err error) bool {
+	var he *HTTPError
+	return errors.As(err, &he) && he.Body.Code == wire.CodeFrozen
 }
 
 func (y *syncer) progress(stage string, done, total int64) {

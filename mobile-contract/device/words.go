@@ -52,11 +52,27 @@ func (st *Status) Words(lang Lang) []Line {
 			"本设备尚未注册。请向管理员索取一次性注册码并完成注册；注册之前无法取证。")
 		return y.lines
 	}
+	st.wordsFormer(y)
 	st.wordsEvents(y)
 	st.wordsTrouble(y)
 	st.wordsMedia(y)
 	st.wordsRest(y)
 	return y.lines
+}
+
+func (st *Status) wordsFormer(y *sayer) {
+	for i, f := range st.Former {
+		next := st.Identity.LogOrigin
+		if i+1 < len(st.Former) {
+			next = st.Former[i+1].Origin
+		}
+		y.say("ok", "The ledger %s ended with %d entries; this device went over to %s on %s. %d records are proven in the former one.",
+			"账本 %s 已于 %d 个条目时终止；本设备已转至 %s（%s）。%d 条记录已在原账本中证明。", f.Origin, f.Size, next, f.Left, f.Proven)
+		if f.Shown == Unshown {
+			y.say("act", "Nobody has shown that the end of %s continues what this device had seen of it. Keep this store; a supervisor decided so.",
+				"尚无人证明 %s 的终止状态延续本设备此前所见。请保留本存储；此系主管决定。", f.Origin)
+		}
+	}
 }
 
 func (st *Status) wordsEvents(y *sayer) {

@@ -140,10 +140,11 @@ type eventView struct {
 	Detail   string       `json:"detail,omitzero"`
 	WaitsFor int64        `json:"waits_for,omitzero"`
 	Index    int64        `json:"index"`
+	Former   string       `json:"former,omitzero"`
 }
 
 func viewEvent(e device.Event) eventView {
-	v := eventView{Seq: e.Seq, ID: e.ID.String(), Type: e.Type, Wall: e.Wall, State: e.State, Code: e.Code, Detail: e.Detail, WaitsFor: e.WaitsFor, Index: e.Index}
+	v := eventView{Seq: e.Seq, ID: e.ID.String(), Type: e.Type, Wall: e.Wall, State: e.State, Code: e.Code, Detail: e.Detail, WaitsFor: e.WaitsFor, Index: e.Index, Former: e.Former}
 	if !e.Case.IsZero() {
 		v.Case = e.Case.String()
 	}

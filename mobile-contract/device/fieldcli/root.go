@@ -137,7 +137,7 @@ func (a *app) root() *cobra.Command {
 	p.StringVar(&a.lang, "lang", a.language(), "language of status texts: en or zh ($"+envLang+")")
 	p.StringVar(&a.caseName, "case", a.Env(envCase), "the case, by `number` or id ($"+envCase+")")
 	p.StringVar(&a.actor, "actor", "", "who acts, by `name` or id, where it is not the person of the device")
-	root.AddCommand(a.initCommand(), a.enrolCommand(), a.statusCommand(), a.syncCommand(),
+	root.AddCommand(a.initCommand(), a.enrolCommand(), a.statusCommand(), a.syncCommand(), a.successorCommand(),
 		a.caseCommand(), a.siteCommand(), a.partyCommand(), a.objectCommand(), a.linkCommand(),
 		a.captureCommand(), a.instrumentCommand(), a.quantityCommand(),
 		a.noteCommand(), a.amendCommand(), a.voidCommand(), a.sealCommand(),

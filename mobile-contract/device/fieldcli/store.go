@@ -134,6 +134,7 @@ type statusView struct {
 	LastSync      *device.SyncRun              `json:"last_sync,omitzero"`
 	Anomalies     int                          `json:"anomalies"`
 	DiskFree      int64                        `json:"disk_free"`
+	Former        []formerView                 `json:"former,omitzero"`
 	Lines         []lineView                   `json:"lines"`
 }
 
@@ -187,6 +188,9 @@ func (a *app) printStatus(st *device.Status) error {
 		Checkpoint: st.CheckpointSize, ClockOffsetMS: st.ClockOffsetMS, LastSync: st.LastSync, Anomalies: len(st.Anomalies), DiskFree: st.DiskFree}
 	for state, c := range st.Media {
 		v.Media[string(state)] = c
+	}
+	for i := range st.Former {
+		v.Former = append(v.Former, viewFormer(&st.Former[i]))
 	}
 	for _, l := range lines {
 		v.Lines = append(v.Lines, lineView{l.Level, l.Text})

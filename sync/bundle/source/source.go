@@ -46,7 +46,8 @@ func New(engine *ingest.Engine, s *store.Store, files blob.Store) *Source {
 }
 
 // Export prepares a bundle and records in the log that it was made, of what and
-// by whom, before a byte of it can leave. The caller writes and closes it. stamp,
+// by whom, before a byte of it can leave; a log that has ended can record nothing
+// more, and what it shows cannot change. The caller writes and closes it. stamp,
 // where it is not nil, has the checkpoint time-stamped first; it is given the
 // exact note, and what it cannot get the bundle is made without. note, where it is
 // not nil, is the checkpoint of this log that the bundle is made of, a witnessed one;
@@ -66,6 +67,12 @@ func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files bl
 		return nil, ingest.Result{}, err
 	}
 	sum := p.Summary()
+	if _, frozen, err := engine.Frozen(ctx); err != nil || frozen {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+		return p, ingest.Result{}, err
+	}
 	results, err := engine.Author(ctx, ingest.Draft{Case: o.Case, Actor: actor, Body: &event.BundleExported{Bundle: sum.Bundle, ManifestSHA256: sum.ManifestSHA256,
 		Shown: sum.Shown, Hidden: sum.Hidden, CheckpointSize: int64(sum.Checkpoint), Purpose: o.Purpose}})
 	if err != nil {

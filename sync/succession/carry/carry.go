@@ -6,6 +6,9 @@
 // before a revocation is before it again. What the successor would not accept is an
 // error, and the successor is then good for nothing. A run that was cut short is
 // begun anew with an empty successor.
+//
+// What the former authority stated is believed as the database has it: check that
+// first, with ingest.Fsck and by the key of the log.
 package carry
 
 import (
@@ -39,8 +42,22 @@ type Summary struct {
 	Left, Quarantined int64
 	// Entries is how many entries the former log's database has.
 	Entries int64
-	// Media are the files that had arrived, in the order of their arrival.
-	Media []event.Digest
+	// Files counts the files that had arrived and are here, Missing lists those that
+	// are not: nothing is stated of them, and who has them sends them again.
+	Files   int64
+	Missing []event.Digest
+}
+
+// Config says what is carried from where to where.
+type Config struct {
+	From *store.Store
+	// To's log has nothing but its genesis and its predecessor.
+	To *ingest.Engine
+	// Held takes over a file that had arrived, and reports whether the successor has
+	// it now. It is asked before the arrival is stated anew.
+	Held func(ctx context.Context, d event.Digest) (bool, error)
+	// Progress, where not nil, is told how many entries have been looked at.
+	Progress func(done, total int64)
 }
 
 // Total is the number of all statements.
@@ -55,8 +72,7 @@ func (s *Summary) Total() (n int64) {
 // seal too, all are but those below.
 var restated = map[event.Type]bool{
 	event.TypeOrgRegistered: true, event.TypePersonRegistered: true, event.TypeDeviceEnrolled: true, event.TypeDeviceRevoked: true,
-	event.TypeCaseGranted: true, event.TypeGrantRevoked: true, event.TypeMediaReceived: true, event.TypeMediaQuarantined: true,
-	event.TypeLabelBlock: true, event.TypeRulePack: true,
+	event.TypeCaseGranted: true, event.TypeGrantRevoked: true, event.TypeMediaReceived: true, event.TypeLabelBlock: true, event.TypeRulePack: true,
 }
 
 // bound are types whose content names an event of the authority or a place in the
@@ -66,12 +82,10 @@ var bound = map[event.Type]bool{event.TypeEventAmended: true, event.TypeQuaranti
 // batchBytes bounds the lines that are read before they are handed on.
 const batchBytes = 4 << 20
 
-// Over carries what the former log's database holds into an engine whose log has
-// nothing but its genesis and its predecessor. progress, where not nil, is told how
-// many entries of the former log have been looked at.
-func Over(ctx context.Context, from *store.Store, to *ingest.Engine, progress func(done, total int64)) (*Summary, error) {
-	c := &carrier{ctx: ctx, to: to, origin: "", sum: &Summary{Statements: map[event.Type]int64{}}}
-	err := from.Read(ctx, func(tx *store.Tx) error {
+// Over carries what the former log's database holds into the successor.
+func Over(ctx context.Context, cfg Config) (*Summary, error) {
+	c := &carrier{Config: cfg, ctx: ctx, sum: &Summary{Statements: map[event.Type]int64{}}}
+	err := cfg.From.Read(ctx, func(tx *store.Tx) error {
 		last, found, err := tx.LastCheckpoint()
 		if err != nil || !found {
 			return err
@@ -101,8 +115,8 @@ func Over(ctx context.Context, from *store.Store, to *ingest.Engine, progress fu
 				return err
 			}
 			next = rows[len(rows)-1].Index + 1
-			if progress != nil {
-				progress(next, last.Size)
+			if cfg.Progress != nil {
+				cfg.Progress(next, last.Size)
 			}
 		}
 		return nil
@@ -129,6 +143,35 @@ func Whole(ctx context.Context, s *store.Store, end ledger.Checkpoint) error {
 	})
 }
 
+// Genesis reads what the former log's authority stated of itself, the one thing in
+// the database that nothing there can vouch for. ErrFormer where there is none.
+func Genesis(ctx context.Context, s *store.Store) (b *event.AuthorityGenesis, err error) {
+	err = s.Read(ctx, func(tx *store.Tx) error {
+		_, b, err = genesis(tx)
+		return err
+	})
+	return b, err
+}
+
+func genesis(tx *store.Tx) (p event.Payload, b *event.AuthorityGenesis, err error) {
+	row, found, err := tx.EventAt(0)
+	if err != nil {
+		return p, nil, err
+	}
+	if !found {
+		return p, nil, fmt.Errorf("%w: it has no entry 0", ErrFormer)
+	}
+	p, body, err := parse(row)
+	if err != nil {
+		return p, nil, err
+	}
+	b, ok := body.(*event.AuthorityGenesis)
+	if !ok {
+		return p, nil, fmt.Errorf("%w: entry 0 is a %s", ErrFormer, p.Type)
+	}
+	return p, b, nil
+}
+
 // pageRows is how many entries are read at once.
 const pageRows = 1000
 
@@ -151,8 +194,8 @@ func page(tx *store.Tx, from, size int64) (rows []store.EventRow, err error) {
 
 // carrier is one run. Lines or drafts wait, never both, so that the order stays.
 type carrier struct {
+	Config
 	ctx    context.Context
-	to     *ingest.Engine
 	sum    *Summary
 	origin string     // the former log's name
 	former event.UUID // its authority
@@ -163,20 +206,9 @@ type carrier struct {
 
 // authority reads who kept the former log.
 func (c *carrier) authority(tx *store.Tx) error {
-	row, found, err := tx.EventAt(0)
+	p, b, err := genesis(tx)
 	if err != nil {
 		return err
-	}
-	if !found {
-		return fmt.Errorf("%w: it has no entry 0", ErrFormer)
-	}
-	p, body, err := parse(row)
-	if err != nil {
-		return err
-	}
-	b, ok := body.(*event.AuthorityGenesis)
-	if !ok {
-		return fmt.Errorf("%w: entry 0 is a %s", ErrFormer, p.Type)
 	}
 	c.origin, c.former = b.LogOrigin, p.Device
 	return nil
@@ -232,7 +264,15 @@ func (c *carrier) take(r store.EventRow) error {
 			b.Former = &event.FormerEnrolment{Origin: c.origin, Enrolment: r.ID}
 		}
 	case *event.MediaReceived:
-		c.sum.Media = append(c.sum.Media, b.SHA256)
+		held, err := c.Held(c.ctx, b.SHA256)
+		if err != nil {
+			return err
+		}
+		if !held {
+			c.sum.Missing = append(c.sum.Missing, b.SHA256)
+			return nil
+		}
+		c.sum.Files++
 	}
 	c.sum.Statements[p.Type]++
 	c.drafts = append(c.drafts, d)
@@ -242,12 +282,12 @@ func (c *carrier) take(r store.EventRow) error {
 // flush hands on what waits.
 func (c *carrier) flush() error {
 	if len(c.drafts) > 0 {
-		if _, err := c.to.Author(c.ctx, c.drafts...); err != nil {
+		if _, err := c.To.Author(c.ctx, c.drafts...); err != nil {
 			return fmt.Errorf("%w: a statement of its authority: %w", ErrRefused, err)
 		}
 	}
 	if len(c.lines) > 0 {
-		receipt, err := c.to.Submit(c.ctx, c.lines, event.UUID{})
+		receipt, err := c.To.Submit(c.ctx, c.lines, event.UUID{})
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package carry_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -48,6 +49,29 @@ func lines(t *testing.T, w *ingesttest.World) (list [][]byte) {
 	return list
 }
 
+func held(here bool) func(context.Context, event.Digest) (bool, error) {
+	return func(context.Context, event.Digest) (bool, error) { return here, nil }
+}
+
+// Of a file that is gone nothing is stated.
+func TestMissingFile(t *testing.T) {
+	w := ingesttest.New(t)
+	w.Rich()
+	b, _ := freeze(t, w)
+	next := after(t, b, "ledger.test/next")
+	sum, err := carry.Over(t.Context(), carry.Config{From: w.Store, To: next.Engine, Held: held(false)})
+	if err != nil || len(sum.Missing) != 1 || sum.Files != 0 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	next.Read(func(tx *store.Tx) error {
+		m, found, err := projection.MediaByDigest(tx, sum.Missing[0])
+		if err != nil || found && m.Here() {
+			t.Errorf("a file that is gone is said to have arrived: %+v", m)
+		}
+		return err
+	})
+}
+
 // Everything that devices sealed comes over byte for byte and in order, what the
 // authority stated is stated anew, and every chain goes on where it was; also over
 // two successions.
@@ -66,12 +90,12 @@ func TestOver(t *testing.T) {
 		}
 		next := after(t, b, fmt.Sprintf("ledger.test/next%d", i))
 		var looked int64
-		sum, err := carry.Over(t.Context(), old.Store, next.Engine, func(done, _ int64) { looked = done })
+		sum, err := carry.Over(t.Context(), carry.Config{From: old.Store, To: next.Engine, Held: held(true), Progress: func(done, _ int64) { looked = done }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if sum.Lines != int64(len(want)) || sum.Entries != int64(end.Size) || looked == 0 || sum.Statements[event.TypeDeviceEnrolled] != 4 ||
-			sum.Statements[event.TypeGrantRevoked] != 1 || len(sum.Media) != 1 || sum.Total() == 0 {
+			sum.Statements[event.TypeGrantRevoked] != 1 || sum.Files != 1 || len(sum.Missing) != 0 || sum.Total() == 0 {
 			t.Errorf("%+v", sum)
 		}
 		if i == 0 && (sum.Left == 0 || sum.Quarantined == 0) {
@@ -187,7 +211,7 @@ func TestNotTheFormerLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := after(t, b, "ledger.test/next")
-	if _, err := carry.Over(t.Context(), w.Store, next.Engine, nil); !errors.Is(err, carry.ErrRefused) {
+	if _, err := carry.Over(t.Context(), carry.Config{From: w.Store, To: next.Engine, Held: held(true)}); !errors.Is(err, carry.ErrRefused) {
 		t.Errorf("a line whose signature is not right: %v", err)
 	}
 }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"fieldseal/mobile-contract/device/fieldcli"
+)
+
+// kit is a device as its person uses it: by fieldkit.
+type kit struct {
+	t     *testing.T
+	store string
+}
+
+// run gives what a command printed and its exit status.
+func (k kit) run(args ...string) (string, int) {
+	k.t.Helper()
+	var out bytes.Buffer
+	status := fieldcli.Run(context.Background(), "test", append([]string{"--store", k.store}, args...),
+		fieldcli.Streams{In: strings.NewReader(""), Out: &out, Err: &out, Env: func(string) string { return "" }})
+	return out.String(), status
+}
+
+func (k kit) ok(args ...string) string {
+	k.t.Helper()
+	out, status := k.run(args...)
+	if status != 0 {
+		k.t.Fatalf("fieldkit %v: status %d\n%s", args, status, out)
+	}
+	return out
+}
+
+func (k kit) fails(says string, args ...string) {
+	k.t.Helper()
+	if out, status := k.run(args...); status == 0 || !strings.Contains(out, says) {
+		k.t.Errorf("fieldkit %v: status %d, wanted something on %q\n%s", args, status, says, out)
+	}
+}
+
+// anomalies counts the alarms.
+func (k kit) anomalies() (n int) {
+	k.t.Helper()
+	out, _ := k.run("status", "--json")
+	var st struct {
+		Anomalies int `json:"anomalies"`
+	}
+	if err := json.Unmarshal([]byte(out), &st); err != nil {
+		k.t.Fatalf("%v in %s", err, out)
+	}
+	return st.Anomalies
+}
+
+// enrolKit enrols a fieldkit with a one-time code.
+func (w *town) enrolKit(prefix string) kit {
+	w.t.Helper()
+	k := kit{w.t, filepath.Join(w.t.TempDir(), "store")}
+	k.ok("enrol", "--server", "http://"+w.at, "--code", code(w.t, w.dir))
+	k.ok("sync")
+	must(w.t, "--data", w.dir, "admin", "labels", "--login", "liwei", "--prefix", prefix, "--count", "20")
+	k.ok("sync")
+	return k
+}
+
+func succeed(t *testing.T, old string, args ...string) (dir, out string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "next")
+	return dir, must(t, append([]string{"--data", dir, "successor", "--old", old, "--origin", "custody.test/log-2"}, args...)...)
+}
+
+// serveNext serves a successor.
+func serveNext(t *testing.T, dir string) *town {
+	t.Helper()
+	w := &town{t: t, dir: dir, at: "127.0.0.1:0", files: t.TempDir()}
+	w.start()
+	t.Cleanup(func() {
+		if w.stop != nil {
+			w.stop()
+		}
+	})
+	return w
+}
+
+// A log is frozen and continued, by the commands as people use them: a device goes
+// over and goes on, another one comes late with records that it never handed in.
+func TestSuccession(t *testing.T) {
+	old := newTown(t, 0)
+	must(t, "--data", old.dir, "admin", "rules")
+	if out, err := do(t, "a long password", "--data", old.dir, "admin", "password", "liwei"); err != nil {
+		t.Fatal(err, out)
+	}
+	field, late := old.enrolKit("A-"), old.enrolKit("B-")
+	field.ok("case", "open", "--number", "2026-017", "--title", "Drums", "--authority", "City Bureau")
+	photo := filepath.Join(t.TempDir(), "talk.txt")
+	if err := os.WriteFile(photo, []byte("he said"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	field.ok("--case", "2026-017", "capture", "file", photo, "--kind", "interview", "--title", "driver")
+	field.ok("--case", "2026-017", "capture", "sample", "--matrix", "water", "--seal-no", "S-1")
+	field.ok("sync")
+	late.ok("sync")
+	late.ok("--case", "2026-017", "note", "seen under the old log, never handed in")
+	field.ok("--case", "2026-017", "note", "the last one that the old log takes")
+	field.ok("sync")
+
+	if _, err := do(t, "", "--data", filepath.Join(t.TempDir(), "x"), "successor", "--old", old.dir, "--origin", "custody.test/log-2"); err == nil || !strings.Contains(err.Error(), "not frozen") {
+		t.Errorf("a successor of a log that goes on: %v", err)
+	}
+	must(t, "--data", old.dir, "freeze", "--reason", "moving to the provincial server")
+	field.ok("--case", "2026-017", "note", "captured while there was no log")
+	field.fails("has ended", "sync")
+
+	dir, out := succeed(t, old.dir)
+	for _, want := range []string{"1 passwords", "2 devices", "1 organisations", "1 rule packs", "2 label blocks", "1 files", "moving to the provincial server"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no word of %q in\n%s", want, out)
+		}
+	}
+	if _, err := do(t, "", "--data", dir, "successor", "--old", old.dir, "--origin", "custody.test/log-3"); err == nil || !strings.Contains(err.Error(), "data directory already") {
+		t.Errorf("over a successor that is there: %v", err)
+	}
+	next := serveNext(t, dir)
+	must(t, "--data", dir, "fsck", "--media", "--models")
+	url := "http://" + next.at
+
+	// The device that was there to the end.
+	field.fails("expected is", "successor", "--server", url, "--authority", strings.Repeat("7", 64))
+	if out := field.ok("successor", "--server", url); !strings.Contains(out, "custody.test/log-2") {
+		t.Error(out)
+	}
+	field.fails("is the log that this device is pinned to", "successor", "--server", url)
+	field.ok("--case", "2026-017", "capture", "sample", "--matrix", "soil", "--seal-no", "S-2")
+	field.ok("sync")
+	field.ok("sync")
+	if out := field.ok("status"); !strings.Contains(out, "custody.test/log ended with") || !strings.Contains(out, "went over to custody.test/log-2") {
+		t.Error(out)
+	}
+	if n := field.anomalies(); n != 0 {
+		t.Errorf("%d alarms", n)
+	}
+	// The one that comes late: the former log proves how it ended.
+	late.fails("has ended", "sync")
+	late.ok("successor", "--server", url)
+	late.ok("--case", "2026-017", "note", "under the new log")
+	late.ok("sync")
+	late.ok("sync")
+	late.ok("status")
+	if out := must(t, "--data", dir, "admin", "quarantine"); !strings.Contains(out, "nothing is in quarantine") {
+		t.Error(out)
+	}
+	if out := must(t, "--data", dir, "fsck", "--media", "--models"); !strings.Contains(out, "all is well") {
+		t.Error(out)
+	}
+	labels(t, field.ok("list", "items", "--json"))
+	if out, err := do(t, "", "--data", old.dir, "bundle", "--case", "2026-017", "--out", filepath.Join(t.TempDir(), "old.zip")); err != nil {
+		t.Errorf("a bundle of a frozen log: %v\n%s", err, out)
+	}
+}
+
+// labels requires that no label was given twice.
+func labels(t *testing.T, things string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`"label":\s*"([A-Z]-\d+)"`).FindAllStringSubmatch(things, -1) {
+		if seen[m[1]] {
+			t.Errorf("the label %s was given twice", m[1])
+		}
+		seen[m[1]] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("%d labels in %s", len(seen), things)
+	}
+}
