@@ -2,6 +2,7 @@ package projection
 
 import (
 	"fmt"
+	"slices"
 
 	"fieldseal/sync/event"
 	"fieldseal/sync/store"
@@ -27,6 +28,27 @@ func EachChainID(tx *store.Tx, dev, last int64, fn func(event.ID) error) error {
 // of the same transaction.
 func EachCaseEvent(tx *store.Tx, id event.UUID, fn func(store.EventRow) error) error {
 	return tx.Each("SELECT "+store.EventColumns+" FROM events WHERE case_n = (SELECT n FROM cases WHERE id = $1) ORDER BY idx", store.Args(id[:]), eachEvent(fn))
+}
+
+// CasePlaces lists the log places of a case's events of some types after a place,
+// in log order, without reading the events.
+func CasePlaces(tx *store.Tx, id event.UUID, after int64, types ...event.Type) (list []int64, err error) {
+	c, found, err := CaseByID(tx, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	err = tx.Each("SELECT idx, type FROM events WHERE case_n = $1 AND idx > $2 ORDER BY idx", store.Args(c.N, after), func(scan func(...any) error) error {
+		var idx int64
+		var t event.Type
+		if err := scan(&idx, (*string)(&t)); err != nil {
+			return err
+		}
+		if slices.Contains(types, t) {
+			list = append(list, idx)
+		}
+		return nil
+	})
+	return list, err
 }
 
 // EachAuthorityEvent calls fn with the authority's events that belong to no case,
