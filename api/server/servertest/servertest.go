@@ -65,7 +65,12 @@ func StartWith(t testing.TB, o Options) *Server {
 	if o.Guarded == nil {
 		o.Guarded = func(context.Context) error { return nil }
 	}
-	s := &Server{World: ingesttest.New(t), options: o}
+	return on(t, ingesttest.New(t), o)
+}
+
+func on(t testing.TB, w *ingesttest.World, o Options) *Server {
+	t.Helper()
+	s := &Server{World: w, options: o}
 	hasher, err := access.NewHasher()
 	if err != nil {
 		t.Fatal(err)
