@@ -6,15 +6,20 @@ BIN = bin
 COMMANDS = fieldseal fieldkit custody-verify custody-witness
 OUT = .ci/out
 
-.PHONY: all build run demo test check bench interop generate install-test clean $(COMMANDS)
+.PHONY: all build verify-page run demo test check bench interop generate install-test clean $(COMMANDS)
 
 all: build
 
-build: $(COMMANDS)
+build: $(COMMANDS) verify-page
 
 $(COMMANDS):
 	@mkdir -p $(BIN)
 	$(GO) build -trimpath -o $(BIN)/$@ ./cmd/$@
+
+# The verifier for browsers: the server gives its verify page from this directory
+# beside its executable, and the page as one file is in it too.
+verify-page:
+	$(GO) run ./cmd/custody-verify/page $(BIN)/verify
 
 # Builds, plays the demonstration field day, and leaves the server running.
 run: build

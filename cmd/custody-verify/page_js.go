@@ -22,7 +22,8 @@ import (
 // browser gives with slice; options is {trust: [keys], tsa: "root certificates of time-stamping authorities, PEM", lang: "en"|"zh",
 // progress(stage, done, total)}, each optional. status is the exit status of the
 // command; json the verdict, html the report. A file that is no bundle rejects
-// the promise. The page then needs no server and no network.
+// the promise, and so do options that cannot be read, with a message that begins
+// "options: ". The page then needs no server and no network.
 func main() {
 	js.Global().Set("custodyVerify", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		return promise(func() (any, error) {
@@ -46,13 +47,13 @@ func verifyInPage(source, options js.Value) (any, error) {
 		keys := options.Get("trust")
 		for i := range length(keys) {
 			if err := trust(&o, keys.Index(i).String()); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("options: %w", err)
 			}
 		}
 		if tsa := options.Get("tsa"); tsa.Truthy() {
 			var err error
 			if o.TrustedTSA, err = stamp.ParseRoots([]byte(tsa.String())); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("options: %w", err)
 			}
 		}
 		if options.Get("lang").Truthy() && options.Get("lang").String() == string(bag.Chinese) {

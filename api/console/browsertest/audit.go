@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/css"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/chromedp"
 )
 
 // WCAG 2, 1.4.3: the least contrast of text, and of large text, which is 24 CSS
@@ -126,17 +128,13 @@ func (p *Page) contrast() (faults []string) {
 	}
 	p.Eval(marked, &texts)
 	behind := make([][]string, len(texts))
-	Call(p, dom.Enable, dom.EnableParams{})
 	Call(p, css.Enable, cdp.Empty{})
-	root := Call(p, dom.GetDocument, dom.GetDocumentParams{}).Root
-	for _, id := range Call(p, dom.QuerySelectorAll, dom.QuerySelectorAllParams{NodeID: root.NodeID, Selector: "[data-audit]"}).NodeIDs {
-		attrs := Call(p, dom.GetAttributes, dom.GetAttributesParams{NodeID: id}).Attributes
-		if at, ok := markOf(attrs); ok && at < len(behind) {
-			behind[at] = Call(p, css.GetBackgroundColors, css.GetBackgroundColorsParams{NodeID: id}).BackgroundColors
+	for _, n := range p.nodes("[data-audit]", len(texts)) {
+		if at, err := strconv.Atoi(n.AttributeValue("data-audit")); err == nil && at < len(behind) {
+			behind[at] = Call(p, css.GetBackgroundColors, css.GetBackgroundColorsParams{NodeID: n.NodeID}).BackgroundColors
 		}
 	}
 	Call(p, css.Disable, cdp.Empty{})
-	Call(p, dom.Disable, cdp.Empty{})
 	p.Eval(`document.querySelectorAll('[data-audit]').forEach((e) => e.removeAttribute('data-audit'))`, nil)
 	for i, x := range texts {
 		least := leastContrast
@@ -155,12 +153,18 @@ func (p *Page) contrast() (faults []string) {
 	return faults
 }
 
-func markOf(attrs []string) (int, bool) {
-	for i := 0; i+1 < len(attrs); i += 2 {
-		if attrs[i] == "data-audit" {
-			n, err := strconv.Atoi(attrs[i+1])
-			return n, err == nil
-		}
+// nodes finds elements through chromedp's own view of the document: asking the
+// browser for the document anew would make every node that it knows unknown.
+func (p *Page) nodes(selector string, n int) []*chromedp.Node {
+	p.T.Helper()
+	if n == 0 {
+		return nil
 	}
-	return 0, false
+	ctx, cancel := context.WithTimeout(p.Ctx, stepLimit)
+	defer cancel()
+	list, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSSAll(selector)))
+	if err != nil {
+		p.T.Fatalf("finding %s: %v%s", selector, err, p.where())
+	}
+	return list
 }
