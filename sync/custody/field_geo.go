@@ -174,3 +174,11 @@ func segmentMM(an, ae, bn, be int64) int64 {
 	n, e := an+mulDiv(dn, dot, length), ae+mulDiv(de, dot, length)
 	return sqrt64(n*n + e*e)
 }
+
+// WGS84 brings a position to WGS-84 in 1e-7 degree and says by how much the
+// conversion may be off, in millimetres: 0 where none was needed. ok is false where
+// the datum cannot be converted there; the position is then not one in WGS-84.
+func WGS84(latE7, lonE7 int64, d event.Datum) (lat, lon, allowanceMM int64, ok bool) {
+	p, allowance, ok := inWGS(point{latE7, lonE7}, d)
+	return p.lat, p.lon, allowance, ok
+}
