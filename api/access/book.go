@@ -187,7 +187,11 @@ func (b *Book) Close(ctx context.Context, token string, everywhere bool) error {
 }
 
 func endAll(tx *store.Tx, person event.UUID) error {
-	_, err := tx.Exec(`UPDATE refresh_tokens SET revoked = $2 WHERE person = $1 AND revoked = 0`, store.Bytes(person), tx.Now().UnixMicro())
+	now := tx.Now().UnixMicro()
+	if _, err := tx.Exec(`UPDATE refresh_tokens SET revoked = $2 WHERE person = $1 AND revoked = 0`, store.Bytes(person), now); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`UPDATE sessions SET ended = $2 WHERE person = $1 AND ended = 0`, store.Bytes(person), now)
 	return err
 }
 

@@ -11,7 +11,7 @@ import (
 // then and may have been spent since. It says how many codes it ended.
 func Restored(ctx context.Context, s *store.Store) (codes int64, err error) {
 	err = s.Write(ctx, func(tx *store.Tx) error {
-		for _, table := range []string{"refresh_tokens", "challenges"} {
+		for _, table := range []string{"refresh_tokens", "challenges", "sessions"} {
 			if _, err := tx.Exec("DELETE FROM " + table); err != nil {
 				return err
 			}

@@ -183,6 +183,8 @@ func (k *scene) request(r openapi.Route) (path string, body string, header []str
 		path += "?from=1"
 	case "POST /v1/log/proofs":
 		body, header = `{"size":0,"indexes":[0]}`, []string{"Content-Type", "application/json"}
+	case "POST /v1/check":
+		body, header = `{"acts":[{"type":"note.written","body":{}}]}`, []string{"Content-Type", "application/json"}
 	case "POST /v1/batches":
 		body, header = "not an envelope", []string{"Content-Type", "application/x-ndjson"}
 	case "GET /v1/media/{sha256}/thumbnail":

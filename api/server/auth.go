@@ -6,12 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"math"
 	"strings"
 	"time"
 	"unicode"
 
 	"fieldseal/api/access"
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
@@ -35,29 +35,11 @@ func (s *Server) postLogin(c *fiber.Ctx) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
-	var person projection.Person
-	err := s.store.Read(c.UserContext(), func(tx *store.Tx) (err error) {
-		person, _, err = projection.PersonByLogin(tx, in.Login)
-		return err
-	})
+	person, err := s.checkLogin(c, in.Login, in.Password)
 	if err != nil {
 		return err
 	}
-	err = s.book.CheckPassword(c.UserContext(), person.ID, in.Password)
-	if err == nil && person.Disabled {
-		err = access.ErrDenied
-	}
-	s.metrics.login("password", err)
-	var locked *access.LockedError
-	if errors.As(err, &locked) {
-		f := fault(wire.CodeRateLimited, "Too many wrong passwords for this login. It is locked for a while; try again later.").because(err)
-		f.RetryAfter = int(math.Ceil(locked.For.Seconds()))
-		return f
-	}
-	if err != nil {
-		return err
-	}
-	return s.openSession(c, access.Identity{Person: person.ID, Scope: access.ScopeFull})
+	return s.openSession(c, access.Identity{Person: person, Scope: access.ScopeFull})
 }
 
 func (s *Server) openSession(c *fiber.Ctx, id access.Identity) error {
@@ -162,15 +144,15 @@ func (s *Server) postDevice(c *fiber.Ctx) error {
 func (s *Server) checkDevice(c *fiber.Ctx, in wire.DeviceLogin) (id access.Identity, err error) {
 	env, err := seal.ParseEnvelope([]byte(in.Envelope))
 	if err != nil || env.PayloadType != wire.AuthPayloadType || len(env.Signatures) != 1 {
-		return id, fault(wire.CodeBadRequest, "The envelope is not a DSSE line of %s with one signature.", wire.AuthPayloadType).because(err)
+		return id, fault.New(wire.CodeBadRequest, "The envelope is not a DSSE line of %s with one signature.", wire.AuthPayloadType).Because(err)
 	}
 	var st wire.AuthStatement
 	if err := json.Unmarshal(env.Payload, &st, json.RejectUnknownMembers(true)); err != nil {
-		return id, fault(wire.CodeBadRequest, "The sealed statement is not an AuthStatement.").because(err)
+		return id, fault.New(wire.CodeBadRequest, "The sealed statement is not an AuthStatement.").Because(err)
 	}
 	device, err := event.ParseUUID(st.Device)
 	if err != nil || st.Audience != s.cfg.Audience || !s.near(st.Time) {
-		return id, fault(wire.CodeUnauthenticated, "The statement is for another service, or its time is more than a week from ours. Ask for a new challenge and check the device's clock.").because(err)
+		return id, fault.New(wire.CodeUnauthenticated, "The statement is for another service, or its time is more than a week from ours. Ask for a new challenge and check the device's clock.").Because(err)
 	}
 	var d projection.Device
 	var p projection.Person
@@ -213,7 +195,7 @@ func (s *Server) postEnrol(c *fiber.Ctx) error {
 	}
 	for _, text := range []string{in.Model, in.App} {
 		if len(text) > maxDeviceText || strings.ContainsFunc(text, unicode.IsControl) {
-			return fault(wire.CodeBadRequest, "model and app are short texts of one line, at most %d bytes each.", maxDeviceText)
+			return fault.New(wire.CodeBadRequest, "model and app are short texts of one line, at most %d bytes each.", maxDeviceText)
 		}
 	}
 	key, err := s.checkPossession(in)
@@ -255,7 +237,7 @@ func (s *Server) enrolledWith(ctx context.Context, key seal.KeyID, code string) 
 		}
 		b, ok := body.(*event.DeviceEnrolled)
 		if enrolled = ok && b.Code == sha256.Sum256([]byte(code)); !enrolled {
-			return fault(wire.CodeConflict, "This key is enrolled already, by another code. The code that was sent is not spent: enrol with a new key.")
+			return fault.New(wire.CodeConflict, "This key is enrolled already, by another code. The code that was sent is not spent: enrol with a new key.")
 		}
 		return nil
 	})
@@ -282,7 +264,7 @@ func (s *Server) enrol(ctx context.Context, in wire.Enrol, key seal.PublicKey, p
 			return other
 		}
 	case errors.Is(err, event.ErrInvalid), errors.Is(err, event.ErrMalformed):
-		return fault(wire.CodeBadRequest, "The enrolment cannot be put on record as it is; its texts are not usable. The code stays good for this key.").because(err)
+		return fault.New(wire.CodeBadRequest, "The enrolment cannot be put on record as it is; its texts are not usable. The code stays good for this key.").Because(err)
 	}
 	return err
 }
@@ -290,24 +272,24 @@ func (s *Server) enrol(ctx context.Context, in wire.Enrol, key seal.PublicKey, p
 func (s *Server) checkPossession(in wire.Enrol) (seal.PublicKey, error) {
 	spki, err := base64.StdEncoding.Strict().DecodeString(in.Key.SPKI)
 	if err != nil {
-		return seal.PublicKey{}, fault(wire.CodeBadRequest, "key.spki is not standard base64.").because(err)
+		return seal.PublicKey{}, fault.New(wire.CodeBadRequest, "key.spki is not standard base64.").Because(err)
 	}
 	key, err := seal.ParsePublicKey(event.Algorithm(in.Key.Alg), spki)
 	if err != nil || key.ID().String() != in.Key.ID {
-		return key, fault(wire.CodeBadRequest, "key is not a P-256 or Ed25519 public key under its own id (SHA-256 of its DER SubjectPublicKeyInfo).").because(err)
+		return key, fault.New(wire.CodeBadRequest, "key is not a P-256 or Ed25519 public key under its own id (SHA-256 of its DER SubjectPublicKeyInfo).").Because(err)
 	}
 	env, err := seal.ParseEnvelope([]byte(in.Proof))
 	if err != nil || env.PayloadType != wire.EnrolPayloadType || len(env.Signatures) != 1 {
-		return key, fault(wire.CodeBadRequest, "proof is not a DSSE line of %s with one signature.", wire.EnrolPayloadType).because(err)
+		return key, fault.New(wire.CodeBadRequest, "proof is not a DSSE line of %s with one signature.", wire.EnrolPayloadType).Because(err)
 	}
 	var st wire.EnrolStatement
 	if err := json.Unmarshal(env.Payload, &st, json.RejectUnknownMembers(true)); err != nil {
-		return key, fault(wire.CodeBadRequest, "The sealed statement is not an EnrolStatement.").because(err)
+		return key, fault.New(wire.CodeBadRequest, "The sealed statement is not an EnrolStatement.").Because(err)
 	}
 	code := sha256.Sum256([]byte(in.Code))
 	if st.CodeSHA256 != hex.EncodeToString(code[:]) || st.Key != in.Key.ID || !s.near(st.Time) ||
 		env.Signatures[0].KeyID != key.ID() || !key.Check(seal.PAE(env.PayloadType, env.Payload), env.Signatures[0].Sig) {
-		return key, fault(wire.CodeUnauthenticated, "The proof of possession is not by this key for this code, or its time is more than a week from ours.")
+		return key, fault.New(wire.CodeUnauthenticated, "The proof of possession is not by this key for this code, or its time is more than a week from ours.")
 	}
 	return key, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 
 	"github.com/gofiber/fiber/v2"
@@ -50,7 +51,7 @@ func unpack(encoding string, body []byte, held *int64) ([]byte, error) {
 		defer func() { _ = d.Reset(nil) }()
 		src = d
 	default:
-		return nil, fault(wire.CodeMediaType, "Content-Encoding %.40q is not taken. Send zstd, gzip or identity.", encoding)
+		return nil, fault.New(wire.CodeMediaType, "Content-Encoding %.40q is not taken. Send zstd, gzip or identity.", encoding)
 	}
 	return pour(encoding, src, held)
 }
@@ -68,13 +69,13 @@ func pour(encoding string, src io.Reader, held *int64) ([]byte, error) {
 		case err != nil:
 			return nil, badPacking(encoding, err)
 		case len(out) > wire.MaxBatchBytes:
-			return nil, fault(wire.CodeTooLarge, "Unpacked, the batch has more than %d bytes. Send fewer events at a time.", wire.MaxBatchBytes)
+			return nil, fault.New(wire.CodeTooLarge, "Unpacked, the batch has more than %d bytes. Send fewer events at a time.", wire.MaxBatchBytes)
 		case len(out) < cap(out):
 			continue
 		}
 		more := wire.MaxBatchBytes + 1 - *held
 		if !room.TryAcquire(more) {
-			f := fault(wire.CodeUnavailable, "Too many large batches are being taken at once. Nothing of this one was stored; send it again.")
+			f := fault.New(wire.CodeUnavailable, "Too many large batches are being taken at once. Nothing of this one was stored; send it again.")
 			f.RetryAfter = 1
 			return nil, f
 		}
@@ -102,8 +103,8 @@ func roomFor(encoding string, body []byte) int64 {
 	return int64(min(usualRatio*len(body)+512, wire.MaxBatchBytes+1))
 }
 
-func badPacking(encoding string, err error) *Fault {
-	return fault(wire.CodeBadRequest, "The body is not valid %s. Nothing was stored; send the batch again.", encoding).because(err)
+func badPacking(encoding string, err error) *fault.Fault {
+	return fault.New(wire.CodeBadRequest, "The body is not valid %s. Nothing was stored; send the batch again.", encoding).Because(err)
 }
 
 // split cuts a batch into its lines. A last line without a line end counts; an
@@ -119,12 +120,12 @@ func split(batch []byte) ([][]byte, error) {
 			continue
 		}
 		if len(lines) == wire.MaxBatchLines {
-			return nil, fault(wire.CodeTooLarge, "The batch has more than %d lines. Send fewer events at a time.", wire.MaxBatchLines)
+			return nil, fault.New(wire.CodeTooLarge, "The batch has more than %d lines. Send fewer events at a time.", wire.MaxBatchLines)
 		}
 		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
-		return nil, fault(wire.CodeBadRequest, "The batch has no lines. A batch is one DSSE envelope a line.")
+		return nil, fault.New(wire.CodeBadRequest, "The batch has no lines. A batch is one DSSE envelope a line.")
 	}
 	return lines, nil
 }
@@ -134,7 +135,7 @@ func split(batch []byte) ([][]byte, error) {
 func (s *Server) postBatch(c *fiber.Ctx) error {
 	id := identity(c)
 	if t := mediaType(c); t != "application/x-ndjson" && t != "" {
-		return fault(wire.CodeMediaType, "Content-Type %.60q is not taken. A batch is application/x-ndjson: one DSSE envelope a line.", t)
+		return fault.New(wire.CodeMediaType, "Content-Type %.60q is not taken. A batch is application/x-ndjson: one DSSE envelope a line.", t)
 	}
 	packed, err := readBody(c, wire.MaxBatchWire)
 	if err != nil {

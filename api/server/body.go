@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"fieldseal/api/fault"
 	"fieldseal/api/upload"
 	"fieldseal/api/wire"
 
@@ -21,7 +22,7 @@ const maxJSON = 64 << 10
 func readBody(c *fiber.Ctx, most int) ([]byte, error) {
 	declared := c.Request().Header.ContentLength()
 	if declared > most {
-		return nil, fault(wire.CodeTooLarge, "The request body has %d bytes; at most %d are taken here. Send less at a time.", declared, most)
+		return nil, fault.New(wire.CodeTooLarge, "The request body has %d bytes; at most %d are taken here. Send less at a time.", declared, most)
 	}
 	stream := c.Context().RequestBodyStream()
 	if stream == nil {
@@ -29,17 +30,17 @@ func readBody(c *fiber.Ctx, most int) ([]byte, error) {
 		if body := c.Request().Body(); len(body) <= most {
 			return bytes.Clone(body), nil
 		}
-		return nil, fault(wire.CodeTooLarge, "The request body has more than %d bytes. Send less at a time.", most)
+		return nil, fault.New(wire.CodeTooLarge, "The request body has more than %d bytes. Send less at a time.", most)
 	}
 	buf := bytes.NewBuffer(make([]byte, 0, max(declared, 512)))
 	n, err := io.Copy(buf, io.LimitReader(stream, int64(most)+1))
 	switch {
 	case n > int64(most):
-		return nil, fault(wire.CodeTooLarge, "The request body has more than %d bytes. Send less at a time.", most)
+		return nil, fault.New(wire.CodeTooLarge, "The request body has more than %d bytes. Send less at a time.", most)
 	case err != nil:
-		return nil, fault(wire.CodeBadRequest, "The request body broke off after %d bytes. Nothing was stored; send the request again.", n).because(err)
+		return nil, fault.New(wire.CodeBadRequest, "The request body broke off after %d bytes. Nothing was stored; send the request again.", n).Because(err)
 	case declared >= 0 && n != int64(declared):
-		return nil, fault(wire.CodeBadRequest, "The request body has %d of the %d bytes announced. Nothing was stored; send the request again.", n, declared)
+		return nil, fault.New(wire.CodeBadRequest, "The request body has %d of the %d bytes announced. Nothing was stored; send the request again.", n, declared)
 	}
 	c.Locals(keyBodyRead, true)
 	return buf.Bytes(), nil
@@ -62,7 +63,7 @@ func endUnread(c *fiber.Ctx) {
 // readJSON reads one JSON object, strictly: no unknown and no duplicate members, nothing behind it.
 func readJSON(c *fiber.Ctx, into any) error {
 	if t := mediaType(c); t != fiber.MIMEApplicationJSON {
-		return fault(wire.CodeMediaType, "Content-Type %.60q is not taken here. Send application/json.", t)
+		return fault.New(wire.CodeMediaType, "Content-Type %.60q is not taken here. Send application/json.", t)
 	}
 	body, err := readBody(c, maxJSON)
 	if err != nil {
@@ -71,9 +72,9 @@ func readJSON(c *fiber.Ctx, into any) error {
 	if err := json.Unmarshal(body, into, json.RejectUnknownMembers(true)); err != nil {
 		var sem *json.SemanticError
 		if errors.As(err, &sem) {
-			return fault(wire.CodeBadRequest, "The JSON object is not what is expected here (at %q). The OpenAPI description shows its members.", sem.JSONPointer).because(err)
+			return fault.New(wire.CodeBadRequest, "The JSON object is not what is expected here (at %q). The OpenAPI description shows its members.", sem.JSONPointer).Because(err)
 		}
-		return fault(wire.CodeBadRequest, "The body is not one valid JSON object.").because(err)
+		return fault.New(wire.CodeBadRequest, "The body is not one valid JSON object.").Because(err)
 	}
 	return nil
 }

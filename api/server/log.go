@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"fieldseal/api/access"
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ledger"
@@ -53,7 +54,7 @@ func (s *Server) getInclusion(c *fiber.Ctx) error {
 		return err
 	}
 	if index < 0 {
-		return fault(wire.CodeBadRequest, "index is missing: the number of a leaf, from 0 to %d.", size-1)
+		return fault.New(wire.CodeBadRequest, "index is missing: the number of a leaf, from 0 to %d.", size-1)
 	}
 	prover, err := s.engine.Prover(c.UserContext(), size)
 	if err != nil {
@@ -78,7 +79,7 @@ func inclusion(p *ledger.Prover, index, size int64) (wire.InclusionProof, error)
 
 func noEntry(err error) error {
 	if errors.Is(err, ledger.ErrOutOfRange) {
-		return fault(wire.CodeNotFound, "The log has no such entry yet. GET /v1/log/checkpoint says how many it has.").because(err)
+		return fault.New(wire.CodeNotFound, "The log has no such entry yet. GET /v1/log/checkpoint says how many it has.").Because(err)
 	}
 	return err
 }
@@ -101,7 +102,7 @@ func (s *Server) getConsistency(c *fiber.Ctx) error {
 		return err
 	}
 	if from < 0 {
-		return fault(wire.CodeBadRequest, "from is missing: the earlier size, from 0 to %d.", to)
+		return fault.New(wire.CodeBadRequest, "from is missing: the earlier size, from 0 to %d.", to)
 	}
 	path, err := s.engine.ConsistencyProof(c.UserContext(), from, to)
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *Server) postProofs(c *fiber.Ctx) error {
 		return err
 	}
 	if n := len(in.Indexes); n == 0 || n > wire.MaxProofs {
-		return fault(wire.CodeBadRequest, "indexes has %d entries; must have 1 to %d.", n, wire.MaxProofs)
+		return fault.New(wire.CodeBadRequest, "indexes has %d entries; must have 1 to %d.", n, wire.MaxProofs)
 	}
 	note, err := s.checkpointOf(c, &in.Size)
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *Server) postProofs(c *fiber.Ctx) error {
 	order := make([]int, len(in.Indexes)) // in the log's order, which makes them cheap
 	for i, index := range in.Indexes {
 		if index < 0 || index >= in.Size {
-			return fault(wire.CodeNotFound, "Entry %d is not among the %d that the checkpoint covers.", index, in.Size)
+			return fault.New(wire.CodeNotFound, "Entry %d is not among the %d that the checkpoint covers.", index, in.Size)
 		}
 		order[i] = i
 	}
@@ -161,7 +162,7 @@ func (s *Server) checkpointOf(c *fiber.Ctx, size *int64) (note string, err error
 		return err
 	})
 	if err == nil && (!found || *size > int64(signed.Size)) {
-		err = fault(wire.CodeNotFound, "No checkpoint was signed for size %d. Leave size out to get proofs against the newest.", *size)
+		err = fault.New(wire.CodeNotFound, "No checkpoint was signed for size %d. Leave size out to get proofs against the newest.", *size)
 	}
 	return note, err
 }
@@ -207,7 +208,7 @@ func changeOf(row store.EventRow) wire.Change {
 func (s *Server) event(c *fiber.Ctx) (row store.EventRow, err error) {
 	id, err := event.ParseID(c.Params("id"))
 	if err != nil {
-		return row, fault(wire.CodeBadRequest, "%.80q is not an event id (64 lower-case hex digits).", c.Params("id")).because(err)
+		return row, fault.New(wire.CodeBadRequest, "%.80q is not an event id (64 lower-case hex digits).", c.Params("id")).Because(err)
 	}
 	found := false
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
@@ -218,7 +219,7 @@ func (s *Server) event(c *fiber.Ctx) (row store.EventRow, err error) {
 		return err
 	})
 	if err == nil && !found {
-		err = fault(wire.CodeNotFound, "There is no event %s, or it belongs to a case that you may not see.", id)
+		err = fault.New(wire.CodeNotFound, "There is no event %s, or it belongs to a case that you may not see.", id)
 	}
 	return row, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"fieldseal/api/access"
+	"fieldseal/api/fault"
 	"fieldseal/api/upload"
 	"fieldseal/api/wire"
 	"fieldseal/sync/blob"
@@ -63,11 +64,14 @@ func (s *Server) uploads() upload.Config {
 
 // identify is authenticate for handlers that are not behind it.
 func (s *Server) identify(c *fiber.Ctx) (access.Identity, error) {
-	token, ok := bearer(c)
-	if !ok {
-		return access.Identity{}, access.ErrToken
+	if token, ok := bearer(c); ok {
+		return s.minter.Check(token)
 	}
-	return s.minter.Check(token)
+	id, ok, err := s.console.Identify(c)
+	if !ok && err == nil {
+		err = access.ErrToken
+	}
+	return id, err
 }
 
 func carrierOf(owner string) (event.UUID, error) {
@@ -86,7 +90,7 @@ func (s *Server) mayRead(ctx context.Context, id access.Identity, d event.Digest
 	return s.store.Read(ctx, func(tx *store.Tx) error {
 		ok, err := projection.MaySeeMedia(tx, d, id.Person)
 		if err == nil && !ok {
-			err = fault(wire.CodeNotFound, "There is no file %s in a case that you may see.", d)
+			err = fault.New(wire.CodeNotFound, "There is no file %s in a case that you may see.", d)
 		}
 		return err
 	})

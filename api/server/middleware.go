@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fieldseal/api/access"
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
@@ -43,7 +44,7 @@ func (s *Server) observe(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("handler panicked", "request_id", id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fault(wire.CodeInternal, "The server failed. Nothing of this request was acknowledged; send it again later. The log has the reason under the request's id.")
+			err = fault.New(wire.CodeInternal, "The server failed. Nothing of this request was acknowledged; send it again later. The log has the reason under the request's id.")
 		}
 		if err != nil { // answered here, so that the log line and the counters have the status
 			err = c.App().ErrorHandler(c, err)
@@ -106,13 +107,13 @@ func (s *Server) mayReadAtAll(ctx context.Context, id access.Identity) error {
 		}
 		d, found, err := projection.DeviceByID(tx, id.Device)
 		if err == nil && (!found || !d.Good()) {
-			err = fault(wire.CodeUnauthenticated, "This token was given before the device was revoked. Sign in again: the device may still hand in what it holds.")
+			err = fault.New(wire.CodeUnauthenticated, "This token was given before the device was revoked. Sign in again: the device may still hand in what it holds.")
 		}
 		return err
 	})
 }
 
-var errDepositOnly = fault(wire.CodeForbidden, "This device was revoked, or its person's access has ended. It may hand in the events and files it still holds, and read nothing.")
+var errDepositOnly = fault.New(wire.CodeForbidden, "This device was revoked, or its person's access has ended. It may hand in the events and files it still holds, and read nothing.")
 
 // identity is who asks; only behind authenticate.
 func identity(c *fiber.Ctx) access.Identity {
@@ -131,7 +132,7 @@ func mediaType(c *fiber.Ctx) string {
 func uuidParam(c *fiber.Ctx, name string) (event.UUID, error) {
 	u, err := event.ParseUUID(c.Params(name))
 	if err != nil {
-		return u, fault(wire.CodeBadRequest, "%.80q is not an identifier of the form 01932f6e-0000-7000-8000-000000000001.", c.Params(name)).because(err)
+		return u, fault.New(wire.CodeBadRequest, "%.80q is not an identifier of the form 01932f6e-0000-7000-8000-000000000001.", c.Params(name)).Because(err)
 	}
 	return u, nil
 }
@@ -139,7 +140,7 @@ func uuidParam(c *fiber.Ctx, name string) (event.UUID, error) {
 func digestParam(c *fiber.Ctx, name string) (event.Digest, error) {
 	d, err := event.ParseDigest(c.Params(name))
 	if err != nil {
-		return d, fault(wire.CodeBadRequest, "%.80q is not a SHA-256 digest (64 lower-case hex digits).", c.Params(name)).because(err)
+		return d, fault.New(wire.CodeBadRequest, "%.80q is not a SHA-256 digest (64 lower-case hex digits).", c.Params(name)).Because(err)
 	}
 	return d, nil
 }
@@ -152,7 +153,7 @@ func intQuery(c *fiber.Ctx, name string, fallback, least, most int64) (int64, er
 	}
 	var n int64
 	if _, err := fmt.Sscanf(text, "%d", &n); err != nil || fmt.Sprint(n) != text || n < least || n > most {
-		return 0, fault(wire.CodeBadRequest, "%s=%.40q is not a whole number from %d to %d.", name, text, least, most)
+		return 0, fault.New(wire.CodeBadRequest, "%s=%.40q is not a whole number from %d to %d.", name, text, least, most)
 	}
 	return n, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
@@ -43,7 +44,7 @@ func (s *Server) getHead(c *fiber.Ctx) error {
 			return err
 		}
 		if !found {
-			return fault(wire.CodeNotFound, "There is no enrolled device %s.", id)
+			return fault.New(wire.CodeNotFound, "There is no enrolled device %s.", id)
 		}
 		if who.Device != id {
 			p, err := personOf(tx, who)
@@ -51,7 +52,7 @@ func (s *Server) getHead(c *fiber.Ctx) error {
 				return err
 			}
 			if p.Org != d.Org && !p.Has(event.RoleAdmin, event.RoleAuditor) {
-				return fault(wire.CodeForbidden, "The chain of device %s is for the device itself and for people of its organisation.", id)
+				return fault.New(wire.CodeForbidden, "The chain of device %s is for the device itself and for people of its organisation.", id)
 			}
 		}
 		out, err = headOf(tx, d)
@@ -169,7 +170,7 @@ func caseFor(tx *store.Tx, id, person event.UUID) (projection.Case, error) {
 		found, err = projection.MaySee(tx, id, person)
 	}
 	if err == nil && !found {
-		err = fault(wire.CodeNotFound, "There is no case %s, or you may not see it. Its organisation can grant you access.", id)
+		err = fault.New(wire.CodeNotFound, "There is no case %s, or you may not see it. Its organisation can grant you access.", id)
 	}
 	return k, err
 }
@@ -223,7 +224,7 @@ func (s *Server) getItems(c *fiber.Ctx) error {
 func (s *Server) findItems(c *fiber.Ctx) error {
 	q := c.Query("q")
 	if utf8.RuneCountInString(q) < 2 || len(q) > 200 || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
-		return fault(wire.CodeBadRequest, "q is what to look for: a label, a case number, or six or more digits of a file's hash; two characters at least.")
+		return fault.New(wire.CodeBadRequest, "q is what to look for: a label, a case number, or six or more digits of a file's hash; two characters at least.")
 	}
 	who := identity(c).Person
 	out := wire.Items{Items: []wire.Item{}}
@@ -250,7 +251,7 @@ func (s *Server) overseer(c *fiber.Ctx) error {
 		return err
 	}
 	if !p.Has(overseers...) {
-		return fault(wire.CodeForbidden, "Quarantine is for supervisors, administrators and auditors.")
+		return fault.New(wire.CodeForbidden, "Quarantine is for supervisors, administrators and auditors.")
 	}
 	return c.Next()
 }
@@ -320,7 +321,7 @@ func (s *Server) getQuarantine(c *fiber.Ctx) error {
 func (s *Server) getQuarantined(c *fiber.Ctx) error {
 	index, err := strconv.ParseInt(c.Params("index"), 10, 64)
 	if err != nil || index < 0 || strconv.FormatInt(index, 10) != c.Params("index") {
-		return fault(wire.CodeBadRequest, "%.40q is not a ledger index.", c.Params("index"))
+		return fault.New(wire.CodeBadRequest, "%.40q is not a ledger index.", c.Params("index"))
 	}
 	var out wire.Quarantined
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
@@ -336,7 +337,7 @@ func (s *Server) getQuarantined(c *fiber.Ctx) error {
 			return err
 		}
 		if !found {
-			return fault(wire.CodeNotFound, "Ledger entry %d is not in quarantine, or concerns no case or device of your organisation.", index)
+			return fault.New(wire.CodeNotFound, "Ledger entry %d is not in quarantine, or concerns no case or device of your organisation.", index)
 		}
 		out = quarantineView(q)
 		out.Line = base64.StdEncoding.EncodeToString(q.Line)

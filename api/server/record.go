@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 	"fieldseal/sync/bundle"
 	"fieldseal/sync/bundle/source"
@@ -158,7 +159,7 @@ func (s *Server) getBundle(c *fiber.Ctx) error {
 	if err != nil {
 		_ = f.Close()
 		if errors.Is(err, bundle.ErrOptions) {
-			return fault(wire.CodeBadRequest, "A bundle cannot be made of that choice of exhibits.").because(err)
+			return fault.New(wire.CodeBadRequest, "A bundle cannot be made of that choice of exhibits.").Because(err)
 		}
 		return err
 	}
@@ -177,14 +178,14 @@ func (s *Server) exhibits(c *fiber.Ctx, id event.UUID) ([]event.Ref, error) {
 		for _, t := range strings.Split(text, ",") {
 			u, err := event.ParseUUID(t)
 			if err != nil {
-				return fault(wire.CodeBadRequest, "items: %.80q is not an identifier.", t).because(err)
+				return fault.New(wire.CodeBadRequest, "items: %.80q is not an identifier.", t).Because(err)
 			}
 			i, found, err := projection.ItemByID(tx, u)
 			if err != nil {
 				return err
 			}
 			if !found || i.Case != id {
-				return fault(wire.CodeNotFound, "items: the case has no item %s.", u)
+				return fault.New(wire.CodeNotFound, "items: the case has no item %s.", u)
 			}
 			refs = append(refs, event.Ref{Kind: i.Kind, ID: u})
 		}

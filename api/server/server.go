@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"fieldseal/api/access"
+	"fieldseal/api/console"
+	"fieldseal/api/fault"
 	"fieldseal/api/upload"
 	"fieldseal/api/wire"
 	"fieldseal/sync/blob"
@@ -70,6 +72,7 @@ type Server struct {
 	app     *fiber.App
 	now     func() time.Time
 	records records
+	console *console.Console
 	work    sync.WaitGroup
 }
 
@@ -100,12 +103,12 @@ func New(cfg Config, p Parts) (*Server, error) {
 	}
 	s.app = fiber.New(upload.Configure(fiber.Config{
 		AppName: "fieldseal", DisableStartupMessage: true, IdleTimeout: idleBetween, WriteTimeout: 0,
-		ErrorHandler: answerError(s.log), StrictRouting: true, CaseSensitive: true, EnablePrintRoutes: false,
+		ErrorHandler: answerError(s.log, func(c *fiber.Ctx, f *fault.Fault) error { return s.console.Fault(c, f) }), StrictRouting: true, CaseSensitive: true, EnablePrintRoutes: false,
 	}))
 	return s, s.routes()
 }
 
-func (s *Server) routes() error {
+func (s *Server) routes() (err error) {
 	s.app.Use(s.observe, protect)
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("alive\n") })
 	s.app.Get("/readyz", s.getReady)
@@ -114,10 +117,13 @@ func (s *Server) routes() error {
 
 	v1 := s.app.Group("/v1")
 	slow := limiter.New(limiter.Config{Max: signInsPerMinute, Expiration: time.Minute, KeyGenerator: s.network, LimitReached: func(*fiber.Ctx) error {
-		f := fault(wire.CodeRateLimited, "Too many sign-ins from this address within a minute. Wait and try again.")
+		f := fault.New(wire.CodeRateLimited, "Too many sign-ins from this address within a minute. Wait and try again.")
 		f.RetryAfter = 60
 		return f
 	}})
+	if s.console, err = s.newConsole(slow); err != nil {
+		return err
+	}
 	v1.Post("/auth/login", slow, s.postLogin)
 	v1.Post("/auth/refresh", slow, s.postRefresh)
 	v1.Post("/auth/logout", s.postLogout)
@@ -131,6 +137,7 @@ func (s *Server) routes() error {
 	v1.Post("/log/proofs", s.postProofs)
 
 	v1.Post("/batches", s.authenticate, s.postBatch)
+	v1.Post("/check", s.authenticate, s.full, s.postCheck)
 	v1.Get("/devices/:id/head", s.authenticate, s.getHead)
 	v1.Get("/me", s.authenticate, s.getMe)
 	v1.Get("/changes", s.authenticate, s.full, s.getChanges)
@@ -145,6 +152,7 @@ func (s *Server) routes() error {
 	v1.Get("/quarantine", s.authenticate, s.full, s.overseer, s.getQuarantine)
 	v1.Get("/quarantine/:index", s.authenticate, s.full, s.overseer, s.getQuarantined)
 	v1.Get("/media/:sha256/state", s.authenticate, s.full, s.getMediaState)
+	s.console.Mount(s.app)
 	s.app.Server().SecureErrorLogMessage = true // or a malformed header would be logged, tokens and all
 	s.app.Server().Handler = s.knownMethods(s.app.Handler())
 	return upload.Register(v1, s.uploads())

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"fieldseal/api/fault"
 	"fieldseal/api/wire"
 	"fieldseal/sync/ledger"
 
@@ -33,7 +34,7 @@ const (
 
 func (s *Server) routeTiles() {
 	bound := limiter.New(limiter.Config{Max: tilesPerMinute, Expiration: time.Minute, KeyGenerator: s.network, LimitReached: func(*fiber.Ctx) error {
-		f := fault(wire.CodeRateLimited, "Too many requests for the log from this address within a minute. Wait and go on; full tiles never change and need fetching once only.")
+		f := fault.New(wire.CodeRateLimited, "Too many requests for the log from this address within a minute. Wait and go on; full tiles never change and need fetching once only.")
 		f.RetryAfter = 60
 		return f
 	}})
@@ -98,7 +99,7 @@ func sendTile(c *fiber.Ctx, data []byte, width int) error {
 
 func noTile(err error) error {
 	if errors.Is(err, ledger.ErrTilePath) || errors.Is(err, ledger.ErrNoTile) {
-		return fault(wire.CodeNotFound, "The log has no such tile. GET %s/checkpoint says how many entries it has; their number tells which tiles there are, see c2sp.org/tlog-tiles.", logPrefix).because(err)
+		return fault.New(wire.CodeNotFound, "The log has no such tile. GET %s/checkpoint says how many entries it has; their number tells which tiles there are, see c2sp.org/tlog-tiles.", logPrefix).Because(err)
 	}
 	return fmt.Errorf("the log's tiles: %w", err)
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/json"
+
 const (
 	// MaxBatchLines caps the events of one batch; a device sends a few hundred at a time.
 	MaxBatchLines = 5000
@@ -138,4 +140,32 @@ type CheckpointAnswer struct {
 	// where Checkpoint is a newer one that is not yet witnessed.
 	Witnessed    string `json:"witnessed,omitzero"`
 	ServerTimeUS int64  `json:"server_time_us"`
+}
+
+// MaxActs is the most acts that one Check may hold.
+const MaxActs = 1000
+
+// Check is the body of POST /v1/check: acts that somebody is about to seal.
+type Check struct {
+	Acts []Act `json:"acts"`
+}
+
+// Act is what an event will say: its type, its case, where it belongs to one, its
+// body and, where it is known, the position fix.
+type Act struct {
+	Type  string          `json:"type"`
+	Case  string          `json:"case,omitempty"`
+	Body  json.RawMessage `json:"body"`
+	Place json.RawMessage `json:"place,omitempty"`
+}
+
+// Checked answers a Check: nothing was stored, and what is listed would not be accepted.
+type Checked struct {
+	Problems []Problem `json:"problems"`
+}
+
+// Problem is what is wrong with the act at Index, in words.
+type Problem struct {
+	Index   int64  `json:"index"`
+	Message string `json:"message"`
 }

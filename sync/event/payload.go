@@ -219,6 +219,9 @@ func (c *Clock) validate() error {
 	return nil
 }
 
+// Check reports the first fault of a position fix.
+func (p *Place) Check() error { return p.validate("place") }
+
 func (p *Place) validate(name string) error {
 	if p == nil {
 		return nil

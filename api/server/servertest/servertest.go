@@ -176,3 +176,22 @@ func (s *Server) Age(refresh string, by time.Duration) {
 		s.T.Fatal(err)
 	}
 }
+
+// AgeSessions makes a person's browser sessions look as if nothing had been asked for so long.
+func (s *Server) AgeSessions(person event.UUID, by time.Duration) {
+	s.T.Helper()
+	err := s.Store.Write(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE sessions SET seen = seen - $2 WHERE person = $1`, store.Bytes(person), by.Microseconds())
+		return err
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+}
+
+// Disable ends a person's access.
+func (s *Server) Disable(person event.UUID) {
+	s.T.Helper()
+	s.Author(ingest.Draft{Body: &event.PersonRegistered{Person: person, Org: s.Org, Name: "gone", Login: "gone-" + person.String()[24:],
+		Roles: []event.Role{event.RoleInspector}, Disabled: true}})
+}

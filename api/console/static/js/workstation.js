@@ -291,3 +291,6 @@ function tell(elsewhere = true) {
 
 channel?.addEventListener('message', () => tell(false));
 globalThis.addEventListener('online', () => send());
+
+// What an earlier page left waiting is sent by the next one.
+status().then((s) => (s.waiting || s.files) && send(), () => {}); // without storage there is nothing to send, and the page says so

@@ -1,0 +1,398 @@
+package browsertest_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"fieldseal/api/access"
+	"fieldseal/api/console"
+	"fieldseal/api/console/browsertest"
+	"fieldseal/api/server/servertest"
+	"fieldseal/api/wire"
+	"fieldseal/sync/event"
+	"fieldseal/sync/projection"
+	"fieldseal/sync/store"
+
+	"github.com/go-json-experiment/json"
+)
+
+// bench is a real server behind a front that signs everybody in as one person, serves
+// the sealing code, and can be told to lose or falsify answers.
+type bench struct {
+	*servertest.Server
+	front  *httptest.Server
+	person event.UUID
+	// down makes the server unreachable; change rewrites answers by their path.
+	down   atomic.Bool
+	change atomic.Pointer[func(path string, body []byte) []byte]
+	lose   atomic.Pointer[string]
+}
+
+func newBench(t *testing.T) (*bench, string) {
+	t.Helper()
+	b := &bench{Server: servertest.Start(t)}
+	var code string
+	b.person, code = b.Person("Chen Jing 陈静", b.Org, event.RoleAnalyst)
+	files, err := fs.Sub(console.Static, "static")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := url.Parse(b.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(back)
+		token, err := b.Minter.Mint(access.Identity{Person: b.person, Scope: access.ScopeFull, Family: "bench"})
+		if err != nil {
+			t.Error(err)
+		}
+		r.Out.Header.Set("Authorization", "Bearer "+token)
+		r.Out.Header.Del("Accept-Encoding")
+	}, ModifyResponse: b.falsify}
+	mux := http.NewServeMux()
+	mux.Handle("GET /js/", http.FileServerFS(files))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Bench</title><meta name="person" content="%s"><link rel="icon" href="data:,">`, b.person)
+	})
+	mux.HandleFunc("POST /v1/check", func(w http.ResponseWriter, _ *http.Request) {
+		if b.down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		fmt.Fprint(w, `{}`)
+	})
+	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		if b.down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
+	b.front = httptest.NewServer(mux)
+	t.Cleanup(b.front.Close)
+	return b, code
+}
+
+// falsify changes an answer, or loses it after the server has done its work.
+func (b *bench) falsify(r *http.Response) error {
+	if p := b.lose.Load(); p != nil && strings.HasPrefix(r.Request.URL.Path, *p) {
+		r.StatusCode, r.Body = http.StatusBadGateway, http.NoBody
+		r.Header.Set("Content-Length", "0")
+		return nil
+	}
+	change := b.change.Load()
+	if change == nil {
+		return nil
+	}
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(r.Body); err != nil {
+		return err
+	}
+	out := (*change)(r.Request.URL.Path, body.Bytes())
+	r.Body = readCloser{bytes.NewReader(out)}
+	r.ContentLength = int64(len(out))
+	r.Header.Set("Content-Length", fmt.Sprint(len(out)))
+	return nil
+}
+
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+const ws = `import('/js/workstation.js').then(async (w) => `
+
+// note is a note.written of a case.
+func note(caseID event.UUID, text string) string {
+	return fmt.Sprintf(`{type: 'note.written', case: '%s', body: {text: %q}}`, caseID, text)
+}
+
+type outcome struct {
+	ID, UUID, Status, Code string
+	Index                  int64
+}
+
+// onLedger gives the event of an id.
+func (b *bench) onLedger(id string) (row store.EventRow, found bool) {
+	want, err := event.ParseID(id)
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	b.Read(func(tx *store.Tx) (err error) {
+		row, found, err = projection.EventByID(tx, want)
+		return err
+	})
+	return row, found
+}
+
+func TestWorkstationSealsAndSends(t *testing.T) {
+	b, code := newBench(t)
+	p := browsertest.Open(t, b.front.URL)
+	p.Go("/")
+	var kind string
+	p.Eval(ws+`w.act([`+note(b.ID(), "x")+`]).then(() => 'sealed', (e) => e.kind))`, &kind)
+	if kind != "not_enrolled" {
+		t.Fatalf("without an enrolment: %s", kind)
+	}
+	var enrolled struct {
+		Device, Key, PersonName string
+		Seq                     int64
+	}
+	p.Eval(ws+`{ const e = await w.enrol('`+code+`'); return {Device: e.device, Key: e.key, PersonName: e.personName, Seq: e.seq}; })`, &enrolled)
+	if enrolled.Seq != 1 || enrolled.PersonName != "Chen Jing 陈静" {
+		t.Fatalf("%+v", enrolled)
+	}
+	caseID := b.ID()
+	var done []outcome
+	p.Eval(ws+`w.act([{type: 'case.opened', case: '`+caseID.String()+`', body: {number: 'B-1', title: '北桥', authority: 'EPB'}}, `+note(caseID, "one — 一")+`]))`, &done)
+	if len(done) != 2 || done[0].Status != "accepted" || done[1].Status != "accepted" {
+		t.Fatalf("%+v", done)
+	}
+	row, found := b.onLedger(done[1].ID)
+	if !found || row.Seq != 3 || row.Index != done[1].Index {
+		t.Fatalf("on the ledger: %+v %v", row, found)
+	}
+	var status struct {
+		Waiting, Sent, Proven, Seq int64
+		Alarm                      string
+	}
+	p.Eval(ws+`w.status())`, &status)
+	if status.Proven != 3 || status.Waiting != 0 || status.Seq != 3 || status.Alarm != "" {
+		t.Errorf("%+v", status)
+	}
+	// Two tabs of one browser at once make one chain.
+	p.Eval(ws+`Promise.all([1, 2, 3, 4].map((n) => w.act([{type: 'note.written', case: '`+caseID.String()+`', body: {text: 'n' + n}}]))).then((l) => l.flat()))`, &done)
+	for _, d := range done {
+		if d.Status != "accepted" {
+			t.Errorf("%+v", d)
+		}
+	}
+	// The same from a second load of the page.
+	p.Go("/")
+	p.Eval(ws+`w.act([`+note(caseID, "after a reload")+`]))`, &done)
+	if row, _ := b.onLedger(done[0].ID); row.Seq != 8 || done[0].Status != "accepted" {
+		t.Errorf("%+v %+v", row, done)
+	}
+	// A file.
+	var media struct {
+		SHA256, Type string
+		Size         int64
+	}
+	p.Eval(ws+`w.uploadMedia(new File([new Uint8Array(5_000_001).fill(7)], 'p.bin', {type: 'application/x-thing'})))`, &media)
+	sha, err := event.ParseDigest(media.SHA256)
+	if err != nil || media.Size != 5_000_001 {
+		t.Fatalf("%+v %v", media, err)
+	}
+	b.Read(func(tx *store.Tx) error {
+		m, found, err := projection.MediaByDigest(tx, sha)
+		if !found || !m.Here() {
+			t.Errorf("the file has not arrived: %+v", m)
+		}
+		return err
+	})
+	b.Fsck()
+}
+
+// What was sealed while the server could not be reached, or whose answer was lost, is
+// sent again with the same bytes and is there once.
+func TestWorkstationKeepsWhatIsNotAcknowledged(t *testing.T) {
+	b, code := newBench(t)
+	p := browsertest.Open(t, b.front.URL)
+	p.Expect("502")
+	p.Go("/")
+	p.Eval(ws+`w.enrol('`+code+`').then(() => 0))`, nil)
+	caseID := b.ID()
+	batches := "/v1/batches"
+	b.lose.Store(&batches)
+	var done []outcome
+	p.Eval(ws+`w.act([{type: 'case.opened', case: '`+caseID.String()+`', body: {number: 'B-2', title: 't', authority: 'EPB'}}]))`, &done)
+	if done[0].Status != "waiting" {
+		t.Fatalf("%+v", done)
+	}
+	if _, found := b.onLedger(done[0].ID); !found {
+		t.Fatal("the server has not got what it acknowledged in vain")
+	}
+	var lines string
+	p.Eval(ws+`(await w.unsent()).text())`, &lines)
+	if strings.Count(lines, "\n") != 1 {
+		t.Errorf("unsent: %s", lines)
+	}
+	// Another tab finds it waiting; the server answers "duplicate", which is as good.
+	b.lose.Store(nil)
+	p.Go("/")
+	var status struct{ Waiting, Proven int64 }
+	p.Eval(ws+`{ await w.send(); return w.status(); })`, &status)
+	if status.Waiting != 0 || status.Proven != 2 {
+		t.Errorf("%+v", status)
+	}
+	// Nothing is sealed while it cannot be checked.
+	b.down.Store(true)
+	var kind string
+	p.Eval(ws+`w.act([`+note(caseID, "x")+`]).then(() => 'sealed', (e) => e.name + ' ' + e.kind))`, &kind)
+	if !strings.HasPrefix(kind, "ActError") {
+		t.Errorf("with the server down: %s", kind)
+	}
+	b.down.Store(false)
+	p.Eval(ws+`w.act([`+note(caseID, "up again")+`]))`, &done)
+	if row, _ := b.onLedger(done[0].ID); row.Seq != 3 {
+		t.Errorf("%+v", row)
+	}
+}
+
+// A profile from a backup must not fork the chain.
+func TestWorkstationRestoredFromABackupIsHeld(t *testing.T) {
+	b, code := newBench(t)
+	p := browsertest.Open(t, b.front.URL)
+	p.Go("/")
+	p.Eval(ws+`w.enrol('`+code+`').then(() => 0))`, nil)
+	caseID := b.ID()
+	p.Eval(ws+`w.act([{type: 'case.opened', case: '`+caseID.String()+`', body: {number: 'B-3', title: 't', authority: 'EPB'}}]))`, nil)
+	// The record of the workstation as it was before the next act.
+	p.Eval(`import('/js/store.js').then(async (s) => { window.old = await s.workstation('`+b.person.String()+`'); })`, nil)
+	p.Eval(ws+`w.act([`+note(caseID, "later")+`]))`, nil)
+	p.Eval(`import('/js/store.js').then((s) => s.change(['workstations', 'events'], (tx) => { tx.objectStore('workstations').put(window.old); tx.objectStore('events').delete([window.old.device, 3]); }))`, nil)
+	var kind string
+	p.Eval(ws+`w.act([`+note(caseID, "a fork")+`]).then(() => 'sealed', (e) => e.kind))`, &kind)
+	if kind != "held" {
+		t.Fatalf("a restored profile sealed: %s", kind)
+	}
+	p.Go("/")
+	p.Eval(ws+`w.act([`+note(caseID, "a fork")+`]).then(() => 'sealed', (e) => e.kind))`, &kind)
+	if kind != "held" {
+		t.Errorf("after a reload: %s", kind)
+	}
+	// A new code makes another workstation of the same browser.
+	p.Eval(ws+`w.enrol('`+b.Code(b.person)+`').then(() => 0))`, nil)
+	var done []outcome
+	p.Eval(ws+`w.act([`+note(caseID, "anew")+`]))`, &done)
+	if row, found := b.onLedger(done[0].ID); !found || row.Seq != 2 {
+		t.Errorf("%+v %+v", row, done)
+	}
+	b.Fsck()
+}
+
+// A server that lies is not believed: evidence is kept and sealing stops.
+func TestWorkstationDoesNotBelieveALiar(t *testing.T) {
+	lies := map[string]func(path string, body []byte) []byte{
+		"another id": func(path string, body []byte) []byte {
+			if path != "/v1/batches" {
+				return body
+			}
+			return bytes.Replace(body, []byte(`"id":"`), []byte(`"id":"0`), 1)
+		},
+		"another root": func(path string, body []byte) []byte {
+			if path != "/v1/batches" {
+				return body
+			}
+			i := bytes.Index(body, []byte(`=\n\n`))
+			out := bytes.Clone(body)
+			if i > 10 {
+				out[i-5] ^= 1
+			}
+			return out
+		},
+		"a false proof": func(path string, body []byte) []byte {
+			if path != "/v1/log/proofs" {
+				return body
+			}
+			i := bytes.Index(body, []byte(`"hashes":["`))
+			out := bytes.Clone(body)
+			out[i+15] = out[i+15]&^1 | (out[i+15]+1)&1
+			return out
+		},
+	}
+	for name, lie := range lies {
+		t.Run(name, func(t *testing.T) {
+			b, code := newBench(t)
+			p := browsertest.Open(t, b.front.URL)
+			p.Go("/")
+			p.Eval(ws+`w.enrol('`+code+`').then(() => 0))`, nil)
+			caseID := b.ID()
+			b.change.Store(&lie)
+			p.Eval(ws+`w.act([{type: 'case.opened', case: '`+caseID.String()+`', body: {number: 'B-4', title: 't', authority: 'EPB'}}]))`, nil)
+			b.change.Store(nil)
+			var kind string
+			p.Eval(ws+`w.act([`+note(caseID, "x")+`]).then(() => 'sealed', (e) => e.kind))`, &kind)
+			if kind != "alarm" {
+				t.Errorf("after the lie: %s", kind)
+			}
+			var kept int
+			p.Eval(`import('/js/store.js').then(async (s) => (await s.faults()).length)`, &kept)
+			if kept != 1 {
+				t.Errorf("%d pieces of evidence are kept", kept)
+			}
+		})
+	}
+	t.Run("an enrolment for another key", func(t *testing.T) {
+		b, code := newBench(t)
+		p := browsertest.Open(t, b.front.URL)
+		p.Go("/")
+		other := b.AddDevice()
+		row, _ := b.onLedger(other.Enrolment.String())
+		lie := func(path string, body []byte) []byte {
+			if path != "/v1/enrol" {
+				return body
+			}
+			return swapEnrolment(t, body, row.Line)
+		}
+		b.change.Store(&lie)
+		var kind string
+		p.Eval(ws+`w.enrol('`+code+`').then(() => 'enrolled', (e) => e.kind + ': ' + e.message))`, &kind)
+		if !strings.HasPrefix(kind, "alarm: ") {
+			t.Errorf("%s", kind)
+		}
+		b.change.Store(nil)
+		p.Eval(ws+`w.enrol('`+code+`').then(() => 'enrolled', (e) => e.kind + ': ' + e.message))`, &kind)
+		if kind != "enrolled" {
+			t.Errorf("the honest answer to the same request: %s", kind)
+		}
+	})
+}
+
+// A revoked workstation seals nothing more, and says why.
+func TestWorkstationRevoked(t *testing.T) {
+	b, code := newBench(t)
+	p := browsertest.Open(t, b.front.URL)
+	p.Go("/")
+	var ids struct{ Device, Key string }
+	p.Eval(ws+`{ const e = await w.enrol('`+code+`'); return {Device: e.device, Key: e.key}; })`, &ids)
+	device, err := event.ParseUUID(ids.Device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := event.ParseDigest(ids.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Revoke(device, key, "lost")
+	var kind string
+	p.Eval(ws+`w.act([`+note(b.ID(), "x")+`]).then(() => 'sealed', (e) => e.kind))`, &kind)
+	if kind != "revoked" {
+		t.Error(kind)
+	}
+}
+
+// swapEnrolment puts another enrolment into an answer.
+func swapEnrolment(t *testing.T, body, line []byte) []byte {
+	var a wire.Enrolled
+	if err := json.Unmarshal(body, &a); err != nil {
+		t.Error(err)
+		return body
+	}
+	a.Enrolment = string(line)
+	out, err := json.Marshal(a)
+	if err != nil {
+		t.Error(err)
+	}
+	return out
+}

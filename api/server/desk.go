@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"fieldseal/api/access"
+	"fieldseal/api/console"
+	"fieldseal/api/fault"
+	"fieldseal/api/wire"
+	"fieldseal/sync/bundle"
+	"fieldseal/sync/bundle/source"
+	"fieldseal/sync/custody"
+	"fieldseal/sync/event"
+	"fieldseal/sync/projection"
+	"fieldseal/sync/store"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// newConsole makes the desks on this server's parts.
+func (s *Server) newConsole(slow fiber.Handler) (*console.Console, error) {
+	return console.New(console.Parts{
+		Engine: s.engine, Store: s.store, Blobs: s.blobs, Book: s.book, Log: s.log, Now: s.now, Audience: s.cfg.Audience,
+		SignIn: s.checkLogin, Slow: slow, ReadBody: readBody, RequestID: requestID,
+		Record: func(ctx context.Context, id event.UUID) (*custody.Record, int64, error) {
+			r, size, err := bundle.Record(ctx, source.New(s.engine, s.store, s.blobs), id)
+			return r, int64(size), err
+		},
+	})
+}
+
+// checkLogin admits a person by login and password.
+func (s *Server) checkLogin(c *fiber.Ctx, login, password string) (event.UUID, error) {
+	var person projection.Person
+	err := s.store.Read(c.UserContext(), func(tx *store.Tx) (err error) {
+		person, _, err = projection.PersonByLogin(tx, login)
+		return err
+	})
+	if err != nil {
+		return person.ID, err
+	}
+	err = s.book.CheckPassword(c.UserContext(), person.ID, password)
+	if err == nil && person.Disabled {
+		err = access.ErrDenied
+	}
+	s.metrics.login("password", err)
+	var locked *access.LockedError
+	if errors.As(err, &locked) {
+		f := fault.New(wire.CodeRateLimited, "Too many wrong passwords for this login. It is locked for a while; try again later.").Because(err)
+		f.RetryAfter = int(math.Ceil(locked.For.Seconds()))
+		return person.ID, f
+	}
+	return person.ID, err
+}
