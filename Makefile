@@ -29,10 +29,10 @@ run: build
 demo: build
 	@testdata/fieldday/play.sh .demo
 
-# Installs what the tests need beside Go (PostgreSQL from Debian), then runs all of them.
+# Installs what the tests need beside Go (PostgreSQL, Chromium and a font from Debian), then runs all of them.
 test: install-test build
 	@mkdir -p $(OUT)
-	FIELDSEAL_REQUIRE_POSTGRES=1 $(GO) tool gotestsum --format pkgname --hide-summary skipped --jsonfile $(OUT)/tests.json -- -timeout 20m ./...
+	FIELDSEAL_REQUIRE_POSTGRES=1 FIELDSEAL_REQUIRE_CHROMIUM=1 $(GO) tool gotestsum --format pkgname --hide-summary skipped --jsonfile $(OUT)/tests.json -- -timeout 20m ./...
 
 install-test:
 	@.ci/install

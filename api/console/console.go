@@ -102,6 +102,7 @@ func (k *Console) Mount(app *fiber.App) {
 // protect sets the headers of every page.
 func (k *Console) protect(c *fiber.Ctx) error {
 	c.Set("Content-Security-Policy", policy(""))
+	c.Set("Referrer-Policy", "same-origin") // with none at all a browser calls the origin of its own forms null
 	c.Set("Cross-Origin-Opener-Policy", "same-origin")
 	c.Set("Cross-Origin-Resource-Policy", "same-origin")
 	c.Set("Permissions-Policy", "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()")

@@ -142,8 +142,8 @@ func (k *Console) form(c *fiber.Ctx) (url.Values, error) {
 // foreign reports whether a browser says that a form came from another site. It
 // guards what comes before there is a session.
 func (k *Console) foreign(c *fiber.Ctx) bool {
-	if site := c.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		return true
+	if site := c.Get("Sec-Fetch-Site"); site != "" {
+		return site != "same-origin" && site != "none"
 	}
 	origin := c.Get(fiber.HeaderOrigin)
 	if origin == "" {

@@ -174,7 +174,7 @@ func TestDeskIsHostileProof(t *testing.T) {
 		}
 	}
 	res, page := b.do("GET", "/desk/login", "")
-	for name, want := range map[string]string{"Content-Security-Policy": "script-src 'self'; style-src 'self'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+	for name, want := range map[string]string{"Content-Security-Policy": "script-src 'self'; style-src 'self'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 		"Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin"} {
 		if got := res.Header.Get(name); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", name, got)
