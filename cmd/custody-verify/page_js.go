@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 	"syscall/js"
 
 	"fieldseal/sync/bundle/bag"
@@ -18,8 +20,9 @@ import (
 //
 //	custodyVerify(source, options) → Promise of {status, json, html}
 //
-// source is {size, read(offset, length) → Promise of Uint8Array}, as a File in a
-// browser gives with slice; options is {trust: [keys], tsa: "root certificates of time-stamping authorities, PEM", lang: "en"|"zh",
+// source is {size, read(offset, length) → Promise of Uint8Array, done(array)}, as a
+// File in a browser gives with slice; done, which may be absent, is told when what
+// read gave is not needed any more. options is {trust: [keys], tsa: "root certificates of time-stamping authorities, PEM", lang: "en"|"zh",
 // progress(stage, done, total)}, each optional. status is the exit status of the
 // command; json the verdict, html the report. A file that is no bundle rejects
 // the promise, and so do options that cannot be read, with a message that begins
@@ -64,7 +67,7 @@ func verifyInPage(source, options js.Value) (any, error) {
 		}
 	}
 	size := int64(source.Get("size").Float())
-	v, err := verify.Verify(context.Background(), &reader{source, size}, size, o)
+	v, err := verify.Verify(context.Background(), &reader{source: source, size: size}, size, o)
 	if err != nil {
 		return nil, err
 	}
@@ -109,29 +112,73 @@ func promise(f func() (any, error)) js.Value {
 	return js.Global().Get("Promise").New(executor)
 }
 
+// The verifier asks for small pieces, one after another, and each answer of the
+// page costs a turn of its event loop: it is asked for blocks, of which a few stay.
+const (
+	blockSize  = 1 << 20
+	blocksKept = 6
+)
+
 // reader reads a source of the page.
 type reader struct {
 	source js.Value
 	size   int64
+
+	mu     sync.Mutex
+	blocks []block // the one used last at the end
+}
+
+type block struct {
+	n    int64
+	data []byte
 }
 
 // ReadAt implements io.ReaderAt.
-func (r *reader) ReadAt(p []byte, at int64) (int, error) {
-	n := int(min(int64(len(p)), r.size-at))
-	if n <= 0 {
-		return 0, io.EOF
-	}
-	got, err := await(r.source.Call("read", float64(at), n))
-	if err != nil {
-		return 0, err
-	}
-	if k := js.CopyBytesToGo(p[:n], got); k < n {
-		return k, io.ErrUnexpectedEOF
-	}
-	if n < len(p) {
-		return n, io.EOF
+func (r *reader) ReadAt(p []byte, at int64) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n < len(p) {
+		if at+int64(n) >= r.size {
+			return n, io.EOF
+		}
+		data, err := r.block((at + int64(n)) / blockSize)
+		if err != nil {
+			return n, err
+		}
+		n += copy(p[n:], data[(at+int64(n))%blockSize:])
 	}
 	return n, nil
+}
+
+// block gives a block of the source.
+func (r *reader) block(n int64) ([]byte, error) {
+	for i, b := range r.blocks {
+		if b.n == n {
+			r.blocks = append(slices.Delete(r.blocks, i, i+1), b)
+			return b.data, nil
+		}
+	}
+	want := min(blockSize, r.size-n*blockSize)
+	got, err := await(r.source.Call("read", float64(n*blockSize), float64(want)))
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	if len(r.blocks) == blocksKept {
+		data = r.blocks[0].data[:cap(r.blocks[0].data)]
+		r.blocks = slices.Delete(r.blocks, 0, 1)
+	} else {
+		data = make([]byte, blockSize)
+	}
+	data = data[:want]
+	if k := js.CopyBytesToGo(data, got); int64(k) < want {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if done := r.source.Get("done"); done.Type() == js.TypeFunction {
+		done.Invoke(got)
+	}
+	r.blocks = append(r.blocks, block{n, data})
+	return data, nil
 }
 
 // await waits for a promise. The goroutine waits, the page goes on.

@@ -4,44 +4,36 @@
 // {error}.
 "use strict";
 (() => {
-  // ahead is how much of the file is read at once: the verifier asks for small
-  // pieces, one after another, and each answer costs a turn of the event loop.
-  const ahead = 1 << 20;
-  // kept is how many such pieces stay in memory, whatever the file's size.
-  const kept = 6;
-
-  // source reads a file in pieces.
+  // source reads a file in pieces, by one stream that goes on where it was for as
+  // long as pieces follow each other: a new slice for each piece would leave
+  // memory behind that grows to the file's size.
   function source(file) {
-    const pieces = new Map();
-    const piece = (n) => {
-      let p = pieces.get(n);
-      if (p) {
-        pieces.delete(n);
-      } else {
-        p = file.slice(n * ahead, Math.min(file.size, (n + 1) * ahead)).arrayBuffer().then((b) => new Uint8Array(b));
+    let reader, rest, at = -1;
+    const seek = async (to) => {
+      if (reader) await reader.cancel();
+      reader = file.slice(to).stream().getReader();
+      rest = new Uint8Array(0);
+    };
+    const read = async (from, n) => {
+      if (from !== at) await seek(from);
+      at = -1; // until all of it is here
+      const out = new Uint8Array(n);
+      let have = 0;
+      while (have < n) {
+        if (rest.length === 0) {
+          const { done, value } = await reader.read();
+          if (done) throw new Error("the file ended early: was it changed?");
+          rest = value;
+        }
+        const k = Math.min(n - have, rest.length);
+        out.set(rest.subarray(0, k), have);
+        rest = rest.subarray(k);
+        have += k;
       }
-      pieces.set(n, p); // last in order: used last
-      if (pieces.size > kept) pieces.delete(pieces.keys().next().value);
-      return p;
+      at = from + n;
+      return out;
     };
-    return {
-      size: file.size,
-      read: async (at, n) => {
-        const first = Math.floor(at / ahead), last = Math.floor((at + n - 1) / ahead);
-        if (first === last) {
-          const p = await piece(first);
-          return p.subarray(at - first * ahead, at - first * ahead + n);
-        }
-        if (n > kept * ahead) return new Uint8Array(await file.slice(at, at + n).arrayBuffer());
-        const out = new Uint8Array(n);
-        for (let i = first; i <= last; i++) {
-          const p = await piece(i), start = i * ahead;
-          const from = Math.max(0, at - start), to = Math.min(p.length, at + n - start);
-          out.set(p.subarray(from, to), start + from - at);
-        }
-        return out;
-      },
-    };
+    return { size: file.size, read, done: (piece) => { if (piece.buffer.transfer) piece.buffer.transfer(0); } };
   }
 
   async function start(message) {
