@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 
 	"fieldseal/api/access"
 	"fieldseal/api/console"
@@ -54,3 +55,33 @@ func (s *Server) checkLogin(c *fiber.Ctx, login, password string) (event.UUID, e
 	}
 	return person.ID, err
 }
+
+// looked records that a person is about to be shown something: before it leaves, or
+// it does not leave. What a device fetches for its work is in nobody's eyes yet.
+func (s *Server) looked(c *fiber.Ctx, id access.Identity, kind string, in event.UUID, ref string) error {
+	if !id.Device.IsZero() {
+		return nil
+	}
+	return s.book.Looked(c.UserContext(), access.Look{Request: requestID(c), Person: id.Person, Kind: kind, Case: in, Ref: ref})
+}
+
+// shown records what a route of one case, or one thing, shows.
+func (s *Server) shown(kind string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		ref := c.Params("id")
+		if ref == "" {
+			ref = c.Params("index")
+		}
+		in := event.UUID{}
+		if strings.HasPrefix(c.Route().Path, "/v1/cases/") {
+			in, _ = event.ParseUUID(ref) // what is no identifier is refused by the handler
+		}
+		if err := s.looked(c, identity(c), kind, in, ref[:min(len(ref), maxRef)]); err != nil {
+			return err
+		}
+		return c.Next()
+	}
+}
+
+// maxRef is the longest reference there is: a digest in hex.
+const maxRef = 64

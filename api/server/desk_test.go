@@ -1,17 +1,21 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fieldseal/api/access"
 	"fieldseal/api/server/servertest"
 	"fieldseal/sync/event"
+	"fieldseal/sync/store"
 )
 
 // browser is a browser's side of a session: it keeps cookies and follows redirects.
@@ -204,5 +208,44 @@ func TestDeskLanguage(t *testing.T) {
 	}
 	if _, page := b.do("GET", "/desk/login", "", "Accept-Language", "en"); !strings.Contains(page, "密码") {
 		t.Error("the choice is not kept")
+	}
+}
+
+// What a person is shown is on record before they see it: who, when, what. What a
+// device fetches is not a look.
+func TestLooks(t *testing.T) {
+	k := newScene(t)
+	b := newBrowser(t, k.s)
+	who := b.signIn(k.s.Org, event.RoleSupervisor)
+	id := k.caseID.String()
+	for _, path := range []string{"/v1/cases/" + id, "/v1/cases/" + id + "/record", "/v1/events/" + k.sample.String(), "/v1/media/" + k.photo.String(), fmt.Sprintf("/v1/quarantine/%d", k.quarantine)} {
+		if res, text := b.do("GET", path, ""); res.StatusCode != 200 {
+			t.Errorf("%s: %d %s", path, res.StatusCode, text)
+		}
+	}
+	c := visitor(t, k.s)
+	c.token = c.signIn(k.device).AccessToken
+	c.get("/v1/cases/" + id)
+	var looks, inCase []access.Look
+	err := k.s.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+		if looks, err = access.Looks(tx, event.UUID{}, event.UUID{}, time.Now().Add(time.Hour), 100); err != nil {
+			return err
+		}
+		inCase, err = access.Looks(tx, k.caseID, who, time.Now().Add(time.Hour), 100)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, l := range looks {
+		kinds = append(kinds, l.Kind)
+		if l.Person != who || l.Ref == "" || l.Request == "" {
+			t.Errorf("%+v", l)
+		}
+	}
+	slices.Sort(kinds)
+	if !slices.Equal(kinds, []string{"case", "event", "media", "quarantine", "record"}) || len(inCase) != 2 {
+		t.Errorf("%v, %d in the case", kinds, len(inCase))
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strings"
 
 	"fieldseal/api/access"
 	"fieldseal/api/fault"
@@ -30,7 +31,10 @@ func (s *Server) uploads() upload.Config {
 			if err != nil {
 				return err
 			}
-			return s.mayRead(c.UserContext(), id, event.Digest(d))
+			if err := s.mayRead(c.UserContext(), id, event.Digest(d)); err != nil || strings.HasSuffix(c.Path(), "/thumbnail") {
+				return err // small pictures come with a page, which is recorded itself
+			}
+			return s.looked(c, id, "media", event.UUID{}, d.String())
 		},
 		OnArrived: func(ctx context.Context, d blob.Digest, size int64, mediaType, owner string) error {
 			carrier, err := carrierOf(owner)
