@@ -212,6 +212,11 @@ func (mk *maker) take(ev *Event, p *event.Payload, body event.Body) error {
 			return broken("the authority's key: %w", err)
 		}
 		mk.keys[b.Key.ID] = key
+		mk.genesisBody = b
+	case *event.LogPredecessor:
+		if ev.Index == 1 {
+			mk.predecessor = b
+		}
 	case *event.DeviceEnrolled:
 		if key, err := seal.ParseKeyInfo(b.Key); err == nil { // an unusable key enrols nothing
 			mk.keys[b.Key.ID] = key

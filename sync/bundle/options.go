@@ -28,6 +28,9 @@ type Options struct {
 	Made time.Time
 	// WithoutMedia withholds the files that events name; their digests stay.
 	WithoutMedia bool
+	// Former is the bundle of the case by the ledger that this one continues, where that
+	// has the case; nil where it has not, or the bundle is to show this ledger alone.
+	Former *Former
 	// TempDir is where the spool goes; empty means the system's.
 	TempDir string
 }

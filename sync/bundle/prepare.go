@@ -58,6 +58,10 @@ type maker struct {
 	keys      map[event.Digest]seal.PublicKey
 	media     map[event.Digest]*event.Media
 	seen      map[event.Seen]bool
+	// genesisBody and predecessor are what the ledger begins with; the second may be nil.
+	genesisBody *event.AuthorityGenesis
+	predecessor *event.LogPredecessor
+	former      *verify.Former // once it is read
 
 	// of the time-stamp tokens: what the pages and custody need, and their certificates
 	stamped      []verify.Stamped
@@ -101,7 +105,7 @@ func Prepare(ctx context.Context, src Source, o Options) (*Prepared, error) {
 		return nil, err
 	}
 	err = mk.pass(mk.checkpoint, mk.rulePack, mk.choose, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addWitnesses, mk.addMedia,
-		mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts)
+		mk.addFormer, mk.addLeaves, mk.addKeys, mk.addReport, mk.addTexts)
 	var p *Prepared
 	if err == nil {
 		p, err = mk.finish()
@@ -117,12 +121,17 @@ func Prepare(ctx context.Context, src Source, o Options) (*Prepared, error) {
 // the size of the checkpoint that it was judged at. It makes no bundle: nothing
 // is sealed, and the files that events name are not read.
 func Record(ctx context.Context, src Source, c event.UUID) (r *custody.Record, size ledger.Size, err error) {
+	return RecordAfter(ctx, src, c, nil)
+}
+
+// RecordAfter is Record with the former ledger's bundle of the case, as Options has it.
+func RecordAfter(ctx context.Context, src Source, c event.UUID, former *Former) (r *custody.Record, size ledger.Size, err error) {
 	// Nothing of a manifest shows in a record, so that any id and time will do.
-	mk, err := newMaker(ctx, src, Options{Bundle: c, Case: c, Made: time.Unix(0, 0), WithoutMedia: true})
+	mk, err := newMaker(ctx, src, Options{Bundle: c, Case: c, Made: time.Unix(0, 0), WithoutMedia: true, Former: former})
 	if err != nil {
 		return nil, 0, err
 	}
-	err = mk.pass(mk.checkpoint, mk.rulePack, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addMedia)
+	err = mk.pass(mk.checkpoint, mk.rulePack, mk.events, mk.quarantine, mk.addChains, mk.addSeen, mk.addTokens, mk.addMedia, mk.addFormer)
 	if err == nil {
 		r, _, err = mk.judge()
 	}
@@ -143,7 +152,7 @@ func newMaker(ctx context.Context, src Source, o Options) (*maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	mk := &maker{ctx: ctx, src: src, o: o, spool: s, asm: verify.NewAssembly(o.Case), leaves: map[ledger.Index]bag.LeafLine{},
+	mk := &maker{ctx: ctx, src: src, o: o, spool: s, leaves: map[ledger.Index]bag.LeafLine{},
 		chains: map[event.UUID]*chain{}, keys: map[event.Digest]seal.PublicKey{}, media: map[event.Digest]*event.Media{}, seen: map[event.Seen]bool{},
 		dated: map[ledger.Size]bool{}, notes: map[event.Digest]bool{}}
 	mk.m = bag.Manifest{V: bag.Version, Bundle: o.Bundle, Case: o.Case, Purpose: o.Purpose, Language: o.Language, Made: bag.MadeStamp(o.Made)}
@@ -188,6 +197,7 @@ func (mk *maker) checkpoint() error {
 	if mk.cp, err = ledger.ParseCheckpoint(text, mk.logKey); err != nil {
 		return broken("the newest checkpoint: %w", err)
 	}
+	mk.asm = verify.NewAssembly(mk.o.Case, mk.m.Authority.Origin)
 	mk.m.Checkpoint = bag.Tree{Size: mk.cp.Size, Root: event.Root(mk.cp.Root)}
 	if err := mk.add(bag.PathCheckpoint, mk.cp.Note(), false); err != nil {
 		return err
@@ -337,6 +347,14 @@ func (p *Prepared) WriteContext(ctx context.Context, w io.Writer) (int64, error)
 }
 
 func (p *Prepared) writePart(ctx context.Context, out *container.Writer, part *part) error {
+	if part.former != nil {
+		h := sha256.New()
+		err := out.Add(part.entry(p.folder), io.TeeReader(io.NewSectionReader(part.former.Bundle, 0, part.Size), h))
+		if err == nil && event.Digest(h.Sum(nil)) != part.SHA256 {
+			err = broken("the former ledger's bundle has changed while this one was written")
+		}
+		return err
+	}
 	if !part.media {
 		r, err := p.spool.open(part)
 		if err != nil {

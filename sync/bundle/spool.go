@@ -25,6 +25,7 @@ type part struct {
 	from, length int64
 	deflated     bool
 	media        bool
+	former       *Former // the file is its bundle
 }
 
 func (p *part) entry(folder string) container.Entry {

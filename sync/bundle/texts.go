@@ -24,7 +24,11 @@ var textFiles embed.FS
 
 // judge judges what is shown, as the verifier will.
 func (mk *maker) judge() (*custody.Record, time.Time, error) {
-	if err := mk.restoreBodies(); err != nil {
+	err := mk.restoreBodies()
+	if err == nil && mk.former != nil {
+		err = mk.former.RestoreBodies()
+	}
+	if err != nil {
 		return nil, time.Time{}, err
 	}
 	own := custody.CheckpointTime{Size: int64(mk.cp.Size), Root: event.Root(mk.cp.Root), Note: sha256.Sum256(mk.cp.Note()),
@@ -40,6 +44,9 @@ func (mk *maker) addReport() error {
 	}
 	v := verify.Announce(&mk.m, judged, mk.stamped, len(mk.cp.Signatures())-1)
 	v.Record, v.Quarantine = record, mk.kept
+	if mk.former != nil {
+		v.Ledgers, v.ProvenBy = mk.former.Ledgers(&mk.m, mk.asm)
+	}
 	for _, m := range mk.listed {
 		v.Media = append(v.Media, verify.Media{MediaLine: m})
 	}

@@ -187,7 +187,10 @@ func TestFork(t *testing.T) {
 	s.expect("LEDGER_FORK_OR_GAP", 0)
 	s.in.Quarantine = []QuarantinedEntry{line, {Index: 91, Code: seal.CodeMalformedPayload, Claimed: line.Claimed}}
 	s.wantVariant("LEDGER_FORK_OR_GAP", "", "1 lines", "ledger index 90", "Nobody has decided")
-	s.inspect.seal(at(3), &event.QuarantineSettled{Index: 90, Resolution: "rejected", Reason: "copied phone"})
+	// One that stands before what it names speaks of a former log's place of that number.
+	s.inspect.seal(at(2), &event.QuarantineSettled{Index: 90, Resolution: "acknowledged", Reason: "another"}, func(e *Entry) { e.Index = 80 })
+	s.wantVariant("LEDGER_FORK_OR_GAP", "", "Nobody has decided")
+	s.inspect.seal(at(3), &event.QuarantineSettled{Index: 90, Resolution: "rejected", Reason: "copied phone"}, func(e *Entry) { e.Index = 92 })
 	s.wantVariant("LEDGER_FORK_OR_GAP", "", "rejected by Li Wei (copied phone)")
 }
 

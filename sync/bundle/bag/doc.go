@@ -35,6 +35,8 @@
 //	data/ledger/dated/<size>/checkpoint   an earlier checkpoint that covers shown events and has tokens or cosignatures of its own
 //	data/ledger/dated/<size>/consistency  the proof from its tree to the checkpoint's
 //	data/ledger/dated/<size>/<name>.tsr   RFC 3161 tokens over it
+//	data/former/bundle.zip          the former ledger's bundle of the case, where this ledger continues one that has it
+//	data/former/seen/<size>/consistency   the proof from a checkpoint of that ledger to its last, for events that it does not have
 //	data/rules/<pack>.json          the exact rules that the report was judged by
 //	data/report/index.html, index.zh.html   the report for people
 //
@@ -58,6 +60,11 @@
 // they rest on: the authority's genesis, organisations, persons, enrolments and
 // revocations of the keys, grants, arrivals of media, the geneses and clock
 // observations of the devices.
+//
+// A ledger that continues another one has log.predecessor as its entry 1, which is
+// shown in every bundle. It holds again what devices had handed in to the former one;
+// what that proves, and since when, is in the former ledger's own bundle, sealed by
+// the former authority, whole and unchanged.
 //
 // What is not shown stays countable. Every leaf of the case whose event is not
 // disclosed is in leaves.txt under RoleHidden or RoleHiddenQuarantine. Where a

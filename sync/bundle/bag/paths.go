@@ -37,6 +37,10 @@ const (
 // certificates from their makers to the roots that the authority trusts, as PEM.
 const PathTokenChain = dirTSA + "chain.pem"
 
+// PathFormer is a file of a bundle whose ledger continues another one that has the
+// case too: that one's bundle of it.
+const PathFormer = dirFormer + "bundle.zip"
+
 // Folders of the files that vary.
 const (
 	dirKeys   = "data/keys/"
@@ -46,6 +50,9 @@ const (
 	dirTSA    = "data/ledger/tsa/"
 	dirDated  = "data/ledger/dated/"
 	dirLedger = "data/ledger/"
+	dirFormer = "data/former/"
+
+	dirFormerSeen = dirFormer + "seen/"
 
 	folderPrefix = "fieldseal-"
 )
@@ -94,13 +101,15 @@ const (
 	ClassDatedCheckpoint
 	ClassDatedConsistency
 	ClassDatedToken
+	ClassFormer
+	ClassFormerSeen
 )
 
 var fixed = map[string]Class{
 	PathReadme: ClassText, PathVerify: ClassText, PathVerifyZH: ClassText, PathReport: ClassReport, PathReportZH: ClassReport,
 	PathEvents: ClassEvents, PathQuarantine: ClassQuarantine, PathChains: ClassChains, PathMedia: ClassMediaList,
 	PathCheckpoint: ClassCheckpoint, PathLogKey: ClassLogKey, PathLogPEM: ClassLogPEM, PathLeaves: ClassLeaves,
-	PathTokenChain: ClassTokenChain,
+	PathTokenChain: ClassTokenChain, PathFormer: ClassFormer,
 }
 
 // Path is a file's place with what its name says.
@@ -108,7 +117,7 @@ type Path struct {
 	Class Class
 	// Digest is the key id of ClassKey and the file's digest of ClassMedia.
 	Digest event.Digest
-	// Size is the tree size of the ClassSeen and ClassDated classes.
+	// Size is the tree size of the ClassSeen, ClassDated and ClassFormerSeen classes.
 	Size ledger.Size
 	// Tile and Width are those of ClassTile.
 	Tile  ledger.TileID
@@ -135,6 +144,12 @@ func SeenCheckpointPath(size ledger.Size) string {
 // SeenConsistencyPath is where the proof from an embedded checkpoint stands.
 func SeenConsistencyPath(size ledger.Size) string {
 	return fmt.Sprintf("%s%d/consistency", dirSeen, size)
+}
+
+// FormerSeenPath is where the proof stands that leads from a checkpoint of the former
+// ledger, which the events that only this ledger has embed, to that ledger's last one.
+func FormerSeenPath(size ledger.Size) string {
+	return fmt.Sprintf("%s%d/consistency", dirFormerSeen, size)
 }
 
 // TokenPath is where a token over the bundle's checkpoint stands. The name is 1 to 64 of a-z, 0-9 and -.
@@ -195,6 +210,9 @@ var varying = map[string]func(rest string) (Path, bool){
 			return p, ok && validToken(name)
 		}
 		return treeName(s, map[string]Class{"checkpoint": ClassDatedCheckpoint, "consistency": ClassDatedConsistency})
+	},
+	dirFormerSeen: func(s string) (Path, bool) {
+		return treeName(s, map[string]Class{"consistency": ClassFormerSeen})
 	},
 	dirLedger: func(s string) (Path, bool) {
 		id, width, err := ledger.ParseTilePath(s)

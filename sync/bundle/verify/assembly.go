@@ -15,6 +15,13 @@ import (
 // writer's report and the verifier come to the same record because both go
 // through here. It is not safe for concurrent use.
 type Assembly struct {
+	// origin is the ledger's name. former is what the ledger shows that this one
+	// continues, base how many entries that and those before it have together.
+	origin string
+	former *Assembly
+	base   int64
+	hidden bool
+
 	in     custody.Input
 	seen   map[event.Seen]*event.Seen
 	chains map[event.UUID]*bag.ChainLine
@@ -22,9 +29,9 @@ type Assembly struct {
 	amended map[event.ID]bool
 }
 
-// NewAssembly starts with nothing shown of the case.
-func NewAssembly(c event.UUID) *Assembly {
-	return &Assembly{in: custody.Input{Case: c, Media: map[event.Digest]custody.MediaState{}},
+// NewAssembly starts with nothing shown of the case, by the ledger of that name.
+func NewAssembly(c event.UUID, origin string) *Assembly {
+	return &Assembly{origin: origin, in: custody.Input{Case: c, Media: map[event.Digest]custody.MediaState{}},
 		seen: map[event.Seen]*event.Seen{}, chains: map[event.UUID]*bag.ChainLine{}, amended: map[event.ID]bool{}}
 }
 
@@ -87,14 +94,26 @@ func (a *Assembly) Checkpoint(c custody.CheckpointTime) {
 
 // Record judges. checkpoint is the bundle's own; its time is the one judged.
 func (a *Assembly) Record(pack *rules.Pack, checkpoint custody.CheckpointTime, hidden bool) *custody.Record {
-	in := a.in
+	a.hidden = a.hidden || hidden
+	in := a.input()
+	checkpoint.Size += a.base
 	in.Checkpoints = append(in.Checkpoints[:len(in.Checkpoints):len(in.Checkpoints)], checkpoint)
-	in.Rules, in.Now, in.Hidden = pack, checkpoint.Signed, hidden
+	in.Rules, in.Now, in.Hidden = pack, checkpoint.Signed, a.hidden
 	for i := range in.Entries {
 		e := &in.Entries[i]
-		if c := a.chains[e.Event.Device]; c != nil {
+		if c := a.chain(e.Event.Device); c != nil {
 			e.Pending = c.Waits(e.Event.Seq)
 		}
 	}
 	return custody.Evaluate(in)
+}
+
+// chain is what the newest ledger that has a device's chain says of it.
+func (a *Assembly) chain(device event.UUID) *bag.ChainLine {
+	for ; a != nil; a = a.former {
+		if c := a.chains[device]; c != nil {
+			return c
+		}
+	}
+	return nil
 }

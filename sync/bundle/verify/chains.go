@@ -214,7 +214,7 @@ func (v *verifier) checkDisclosure() error {
 	if sum := event.Digest(v.found.ids.Sum(nil)); sum != want.Events {
 		v.failAt(chkDisclosure, bag.PathManifest, "the digest over the events shown is %s, the manifest says %s", sum, want.Events)
 	}
-	if !v.found.genesis {
+	if v.found.genesis == nil {
 		v.failAt(chkAuthority, bag.PathEvents, "the authority's genesis is not among the events")
 	}
 	v.pass(chkQuarantine, 0)

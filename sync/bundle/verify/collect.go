@@ -62,10 +62,12 @@ type collector struct {
 	seen    map[event.Seen]embedding
 	ids     hash.Hash
 	counts  bag.Disclosure
-	genesis bool
-	kept    []Quarantined
-	bytes   int64 // of payloads that are kept
-	asm     *Assembly
+	genesis *event.AuthorityGenesis // once it is found right
+	// predecessor is entry 1, where that is a log.predecessor of the authority.
+	predecessor *event.LogPredecessor
+	kept        []Quarantined
+	bytes       int64 // of payloads that are kept
+	asm         *Assembly
 }
 
 // firstUse is the first event that names a file.
@@ -77,7 +79,7 @@ type firstUse struct {
 func newCollector(v *verifier) *collector {
 	return &collector{v: v, chains: map[event.UUID]*chain{}, byKey: map[seal.KeyID]*chain{}, untold: map[event.ID]*untold{},
 		times: v.closing(), timed: map[ledger.Index]bool{}, media: map[event.Digest]firstUse{}, seen: map[event.Seen]embedding{},
-		ids: sha256.New(), asm: NewAssembly(v.m.Case)}
+		ids: sha256.New(), asm: NewAssembly(v.m.Case, v.m.Authority.Origin)}
 }
 
 // take adds one leaf.
@@ -180,6 +182,10 @@ func (c *collector) decree(j *job) {
 			ch.revoked, ch.isRevoked = j.Index, true
 		}
 		v.pass(chkRevocations, 1)
+	case *event.LogPredecessor:
+		if j.Index == 1 && p.Seq == 2 && p.Device == v.m.Authority.Device {
+			c.predecessor = b
+		}
 	case *event.DeviceGenesis:
 		if e, _ := v.keys.get(p.Device); !e.starts(v.m.Authority.Origin, b) {
 			v.fail(Failure{Check: chkEnrolments, Index: &j.Index, Event: j.event.ID(), Detail: "the chain does not start from the device's enrolment in this ledger, nor from the one that it names in a former ledger"})
@@ -205,7 +211,7 @@ func (c *collector) checkGenesis(j *job, b *event.AuthorityGenesis) {
 	case b.LogOrigin != a.Origin || b.LogKey != a.LogKey:
 		fail("it states the ledger %q with key %q, the manifest %q with key %q", clip(b.LogOrigin), clip(b.LogKey), clip(a.Origin), clip(a.LogKey))
 	default:
-		c.genesis = true
+		c.genesis = b
 		v.pass(chkAuthority, 1)
 	}
 }

@@ -13,12 +13,12 @@ var allowed = []string{
 	"fieldseal/schema", // the embedded rule packs
 	"fieldseal/sync/bundle/bag", "fieldseal/sync/bundle/container", "fieldseal/sync/bundle/verify",
 	"fieldseal/sync/custody", "fieldseal/sync/decimal", "fieldseal/sync/event", "fieldseal/sync/hj212",
-	"fieldseal/sync/ledger", "fieldseal/sync/reconcile", "fieldseal/sync/rules", "fieldseal/sync/seal", "fieldseal/sync/stamp", "fieldseal/sync/unit", "fieldseal/sync/witness",
+	"fieldseal/sync/ledger", "fieldseal/sync/reconcile", "fieldseal/sync/rules", "fieldseal/sync/seal", "fieldseal/sync/stamp", "fieldseal/sync/succession", "fieldseal/sync/unit", "fieldseal/sync/witness",
 	"github.com/go-json-experiment/json", "github.com/klauspost/compress", "github.com/transparency-dev/formats/proof",
 	"golang.org/x/mod/sumdb", "golang.org/x/crypto", "golang.org/x/text",
 }
 
-var refused = []string{"database/sql", "net/http", "net/rpc", "os/exec", "plugin", "fieldseal/sync/ledger/guard", "fieldseal/sync/ledger/keyfile", "fieldseal/sync/witness/keeper", "fieldseal/sync/witness/collect"}
+var refused = []string{"database/sql", "net/http", "net/rpc", "os/exec", "plugin", "fieldseal/sync/ledger/guard", "fieldseal/sync/ledger/keyfile", "fieldseal/sync/witness/keeper", "fieldseal/sync/witness/collect", "fieldseal/sync/succession/carry"}
 
 func TestVerifierStandsAlone(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if .Standard}}std {{end}}{{.ImportPath}}", ".").Output()

@@ -37,11 +37,23 @@
 //	quarantine   every line in quarantine is what the ledger received
 //	media        every file that an event names is there with its digest, or its absence is stated
 //	disclosure   what is shown and hidden is as the manifest counts it
+//	former       the ledger that this one continues, where it has the case: its bundle passes every check, its checkpoint
+//	             is the one that entry 1 of this ledger states, and its authority has endorsed this ledger
 //	rules        the rule pack is the one that the manifest names
 //
 // Whether a time-stamp counts is no check: it does where its maker is one that
 // the reader trusts (Options.TrustedTSA). Then it bounds times in the record; if
 // not, it bounds nothing, and Verdict.Tokens and the record say why.
+//
+// # Two ledgers
+//
+// Where a ledger continues another one (see package succession), a bundle holds the
+// former ledger's bundle too. Each is checked by itself, with the same trust: a reader
+// who trusts anybody has to trust both authorities or ledgers. Witnesses that a reader
+// trusts must have cosigned this ledger, whose entry 1 commits to the former one; that
+// ledger itself may have had others. Custody is judged over both as over one ledger in
+// which the entries of this one follow those of the former one. An event that stands in
+// both counts where it stood first.
 //
 // A check that was not reached because an earlier one failed says so. A pass
 // never means more than Verdict.Limits allows; these are part of every verdict.

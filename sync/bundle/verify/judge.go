@@ -33,8 +33,20 @@ func (v *verifier) judge() error {
 		Witnessed: v.cosigned.at, Witnesses: v.cosigned.n}
 	v.verdict.Bundle.Judged = own.Signed
 	v.verdict.Quarantine = v.found.kept
-	if err := v.restoreBodies(); err != nil {
-		return err
+	if v.former != nil {
+		asm.Follow(v.former.found.asm, int64(v.former.cp.Size))
+	}
+	if v.depth > 0 { // the ledger that continues this one judges both
+		asm.Checkpoint(own)
+		return nil
+	}
+	for f := v; f != nil; f = f.former {
+		if err := f.restoreBodies(); err != nil {
+			return err
+		}
+	}
+	if v.former != nil {
+		v.verdict.Ledgers, v.verdict.ProvenBy = ledgers(v.m, v.former, asm)
 	}
 	v.verdict.Record = asm.Record(v.rules, own, v.m.Disclosure.Scope == bag.Exhibits)
 	return nil

@@ -241,6 +241,8 @@ func (v *verifier) checkSeen() error {
 		size := ledger.Size(e.seen.Size)
 		s := v.seen[size]
 		switch {
+		case v.seenFormer(&e, fail):
+			continue
 		case e.seen.Origin != v.m.Authority.Origin:
 			v.note("SEEN_OTHER_LOG", &e.index, fmt.Sprintf("the device had last seen a checkpoint of another ledger, %s, which this bundle cannot check", clip(e.seen.Origin)),
 				fmt.Sprintf("该设备最近所见检查点属于另一账本 %s，本证据包无法核验", clip(e.seen.Origin)))
@@ -270,6 +272,7 @@ func (v *verifier) checkSeen() error {
 			v.failAt(chkSeen, bag.SeenConsistencyPath(s.size), "no event shown had seen this checkpoint")
 		}
 	}
+	v.formerSeenUsed()
 	v.pass(chkSeen, 0)
 	return nil
 }

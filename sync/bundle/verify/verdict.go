@@ -52,6 +52,28 @@ type Verdict struct {
 	Witnesses []Cosigned `json:"witnesses,omitzero"`
 	// Quarantine lists the lines shown that are not accepted events.
 	Quarantine []Quarantined `json:"quarantine,omitzero"`
+	// Ledgers are the ledgers that the case lies in, the oldest first, where there is more
+	// than one. The record numbers their entries through, as if they were one.
+	Ledgers []Ledger `json:"ledgers,omitzero"`
+	// ProvenBy says of each event by which of Ledgers, counted from 0, it is proven first;
+	// absent where there is one ledger.
+	ProvenBy map[event.ID]int `json:"proven_by,omitzero"`
+	// Former is the verdict on the former ledger's bundle by itself, without a record.
+	Former *Verdict `json:"former,omitzero"`
+}
+
+// Ledger is one of the ledgers that a case lies in.
+type Ledger struct {
+	Origin    string       `json:"origin"`
+	Authority string       `json:"authority"`
+	Key       event.Digest `json:"authority_key"`
+	LogKey    string       `json:"log_key"`
+	// Size is how many entries it ended with, of the last one how many the checkpoint covers.
+	Size int64 `json:"size"`
+	// First is the number of its entry 0 in the record.
+	First int64 `json:"first"`
+	// Events counts the events shown that it proves first.
+	Events int64 `json:"events"`
 }
 
 // About is what the manifest says of the bundle, as far as it could be read.
@@ -206,6 +228,7 @@ const (
 	chkMedia       = "media"
 	chkDisclosure  = "disclosure"
 	chkRules       = "rules"
+	chkFormer      = "former"
 )
 
 var checkTitles = []struct {
@@ -231,6 +254,7 @@ var checkTitles = []struct {
 	{chkQuarantine, "Lines in quarantine are what was received", "隔离区内容与收到的内容一致"},
 	{chkMedia, "Files named by events are there or their absence is stated", "事件所指文件在包内，或已说明缺失"},
 	{chkDisclosure, "What is shown and hidden is as counted", "披露与未披露的数量与清单一致"},
+	{chkFormer, "The former ledger ends where this one begins, and its bundle holds", "原账本终止之处即本账本起始之处，其证据包核验通过"},
 	{chkRules, "The rule pack is the one named", "规则包与清单所指一致"},
 }
 

@@ -71,19 +71,28 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o Options) (*Verdict
 	if err := v.readWitnesses(); err != nil {
 		return nil, err
 	}
-	for _, c := range checkTitles {
-		v.verdict.Checks = append(v.verdict.Checks, Check{Name: c.name, Title: Text{EN: c.en, ZH: c.zh}, State: NotReached})
-	}
+	v.ask()
 	if err := v.run(r, size); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, err
 	}
+	v.conclude()
+	return v.verdict, nil
+}
+
+func (v *verifier) conclude() {
 	v.verdict.limits(v.facts())
 	v.verdict.order()
 	v.verdict.settle()
-	return v.verdict, nil
+}
+
+// ask lists the checks.
+func (v *verifier) ask() {
+	for _, c := range checkTitles {
+		v.verdict.Checks = append(v.verdict.Checks, Check{Name: c.name, Title: Text{EN: c.en, ZH: c.zh}, State: NotReached})
+	}
 }
 
 // verifier is one run. What several goroutines touch is guarded by mu.
@@ -113,6 +122,12 @@ type verifier struct {
 	media     map[event.Digest]*Media
 	rules     *rules.Pack
 	found     *collector
+	// former is the verification of the former ledger's bundle, where there is one;
+	// depth is how many bundles this one lies within.
+	former *verifier
+	depth  int
+	// late are proofs about this ledger in the bundle of the one that continues it.
+	late map[ledger.Size]*seenTree
 }
 
 // errStop ends a run whose failure leaves nothing further to check.
@@ -124,7 +139,7 @@ func (v *verifier) run(r io.ReaderAt, size int64) error {
 		func() error { return v.openContainer(r, size) },
 		v.readManifest, v.readFiles, v.checkTags, v.checkTrust,
 		v.readCheckpoint, v.readTiles, v.readSeen, v.readTokens, v.readChains, v.readMediaList, v.readRules,
-		v.readEvents, v.checkChains, v.checkSeen, v.checkDisclosure, v.checkMedia, v.checkKeys, v.hashRest,
+		v.readEvents, v.checkChains, v.checkFormer, v.checkSeen, v.checkDisclosure, v.checkMedia, v.checkKeys, v.hashRest,
 		v.judge,
 	}
 	for _, stage := range stages {

@@ -93,6 +93,11 @@ func (v *verifier) checkWitnesses() {
 	}
 	list, w := v.cosignatures(bag.PathCheckpoint, v.cp)
 	v.cosigned, v.verdict.Witnesses, v.verdict.Bundle.Witnessed = w, list, w.at
+	if w.n < v.o.WitnessQuorum && v.depth > 0 {
+		// The ledger that continues this one commits to its end, and is what witnesses vouch for.
+		v.check(chkWitnesses).State = NotAsked
+		return
+	}
 	if w.n >= v.o.WitnessQuorum {
 		v.pass(chkWitnesses, int64(w.n))
 		return

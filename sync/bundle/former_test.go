@@ -1,0 +1,506 @@
+package bundle_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"fieldseal/sync/blob"
+	"fieldseal/sync/bundle"
+	"fieldseal/sync/bundle/bag"
+	"fieldseal/sync/bundle/bundletest"
+	"fieldseal/sync/bundle/source"
+	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/custody"
+	"fieldseal/sync/event"
+	"fieldseal/sync/ingest"
+	"fieldseal/sync/ingest/ingesttest"
+	"fieldseal/sync/ledger"
+	"fieldseal/sync/seal"
+	"fieldseal/sync/store"
+	"fieldseal/sync/succession"
+	"fieldseal/sync/succession/carry"
+)
+
+// two is a case that lies in two ledgers, of real engines: part of it was handed in
+// to the former one, part of it only to the one that continues that.
+type two struct {
+	t         *testing.T
+	old, next *ingesttest.World
+	files     *blob.Files
+	dev       *ingesttest.Device
+	c         event.UUID
+	photo     event.Media
+	last      ledger.Checkpoint
+	entry     *event.LogPredecessor
+	// target is an event that the former ledger has and that is amended in the next.
+	target event.ID
+	fork   []byte
+}
+
+// newTwo makes the former ledger up to its end.
+func newTwo(t *testing.T) *two {
+	t.Helper()
+	s := &two{t: t, old: ingesttest.New(t)}
+	var err error
+	if s.files, err = blob.OpenFiles(blob.FilesConfig{Dir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	s.dev = s.old.AddDevice()
+	s.old.Submit(s.dev.Genesis())
+	var open []byte
+	s.c, open = s.dev.OpenCase("2026-HW-017")
+	s.old.Submit(open)
+	s.seal(s.old, &event.SampleCollected{Sample: s.old.ID(), Label: "S-0001", QC: "primary", Matrix: "water", Gathering: "grab", Start: "2026-11-24T09:30:00+08:00", Sampler: s.dev.Person})
+	s.target = s.dev.Prev
+	s.photo = event.Media{SHA256: sha256.Sum256([]byte("a photo")), Size: 7, Type: "image/jpeg", Name: "IMG.JPG"}
+	s.seal(s.old, &event.PhotoCaptured{Photo: s.old.ID(), Media: s.photo, Shows: "a drum", SealVisible: "no"})
+	if _, _, err := s.files.Put(t.Context(), strings.NewReader("a photo")); err != nil {
+		t.Fatal(err)
+	}
+	s.old.Author(ingest.Draft{Body: &event.MediaReceived{SHA256: s.photo.SHA256, Size: 7, Type: "image/jpeg", Carrier: s.dev.ID}})
+	s.fork = s.dev.Fork().Note(s.c, "the other side")
+	s.seal(s.old, &event.NoteWritten{Text: "one side"})
+	r := s.old.Submit(s.fork)
+	s.old.Author(ingest.Draft{Body: &event.QuarantineSettled{Index: r.Results[0].Index, Resolution: "acknowledged", Reason: "cloned device"}})
+	return s
+}
+
+func (s *two) seal(w *ingesttest.World, body event.Body) {
+	s.t.Helper()
+	s.submit(w, s.dev.Seal(s.c, body))
+}
+
+func (s *two) submit(w *ingesttest.World, line []byte) {
+	s.t.Helper()
+	if r := w.Submit(line); r.Results[0].Status != "accepted" {
+		s.t.Fatalf("%+v", r.Results[0])
+	}
+}
+
+// note seals a note that names a checkpoint as seen.
+func (s *two) note(text string, seen *event.Seen) []byte {
+	s.t.Helper()
+	p := s.dev.Payload(s.c, &event.NoteWritten{Text: text})
+	p.Seen = seen
+	line, id := s.dev.SealPayload(p)
+	s.dev.Seq, s.dev.Prev = s.dev.Seq+1, id
+	return line
+}
+
+// seenAt is a checkpoint of a world's ledger as a device embeds it.
+func (s *two) seenAt(w *ingesttest.World, size int64) *event.Seen {
+	s.t.Helper()
+	root, err := w.Engine.RootAt(s.t.Context(), size)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := ledger.Sign(ledger.Checkpoint{Origin: w.LogKey.Name(), Size: ledger.Size(size), Root: root}, w.LogKey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &event.Seen{Origin: w.LogKey.Name(), Size: size, Root: event.Root(root), Note: sha256.Sum256(c.Note())}
+}
+
+// freeze ends the former ledger.
+func (s *two) freeze() {
+	s.t.Helper()
+	last, err := s.old.Engine.Freeze(s.t.Context(), "moved")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.last = last.Checkpoint
+	s.entry = s.begin(s.last, s.old.LogKey)
+}
+
+func (s *two) begin(c ledger.Checkpoint, k *ledger.Key) *event.LogPredecessor {
+	s.t.Helper()
+	signed, err := ledger.Sign(c, k)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &event.LogPredecessor{Origin: c.Origin, Size: int64(c.Size), Root: event.Root(c.Root), Checkpoint: string(signed.Note()), Reason: "moved"}
+}
+
+// open begins the ledger that continues it, with whatever entry 1 says.
+func (s *two) open(endorser *seal.PrivateKey) {
+	s.t.Helper()
+	s.next = ingesttest.Empty(s.t, "ledger.test/next", func(c *ingest.Config) {
+		if endorser != nil {
+			var err error
+			if s.entry.Endorsement, err = succession.Endorse(succession.Statement{Former: succession.EndOf(s.entry),
+				Next: succession.Next{Origin: c.LogKey.Name(), LogKey: c.LogKey.VerifierText(), Authority: event.Digest(c.AuthorityKey.Public().ID())}}, endorser); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+		c.Predecessor = s.entry
+	})
+	if _, err := carry.Over(s.t.Context(), carry.Config{From: s.old.Store, To: s.next.Engine, Held: s.files.Has}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// goOn adds to the case in the next ledger: what the former one never got, a
+// correction of what it has, and something quite new.
+func (s *two) goOn() {
+	s.t.Helper()
+	s.submit(s.next, s.note("sealed under the former ledger, handed in late", s.seenAt(s.old, int64(s.last.Size)-2)))
+	s.seal(s.next, &event.EventAmended{Target: s.target, Reason: "misread", Changes: []event.Change{{Path: "/label", Old: `"S-0001"`, New: `"S-0001A"`}}})
+	s.submit(s.next, s.note("new", s.seenAt(s.next, s.next.Engine.Size())))
+	other := s.dev.Fork().Note(s.c, "a fork of later")
+	s.seal(s.next, &event.NoteWritten{Text: "the true one"})
+	r := s.next.Submit(other)
+	if r.Results[0].Code != "FORK" {
+		s.t.Fatalf("%+v", r.Results[0])
+	}
+	s.next.Author(ingest.Draft{Body: &event.QuarantineSettled{Index: r.Results[0].Index, Resolution: "rejected", Reason: "later"}})
+}
+
+func (s *two) write(w *ingesttest.World, o bundle.Options) ([]byte, error) {
+	s.t.Helper()
+	o.Bundle, o.Case, o.TempDir = w.ID(), s.c, s.t.TempDir()
+	o.Made = time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	_, err := bundle.Write(s.t.Context(), &b, source.New(w.Engine, w.Store, s.files), o)
+	return b.Bytes(), err
+}
+
+// former is the former ledger's bundle as it goes into the next one's.
+func (s *two) former() ([]byte, *bundle.Former) {
+	s.t.Helper()
+	b, err := s.write(s.old, bundle.Options{WithoutMedia: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return b, &bundle.Former{Bundle: bytes.NewReader(b), Size: int64(len(b)), Tiles: store.Tiles{Store: s.old.Store}}
+}
+
+func (s *two) both() (inner, outer []byte) {
+	s.t.Helper()
+	inner, f := s.former()
+	outer, err := s.write(s.next, bundle.Options{Former: f})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return inner, outer
+}
+
+func (s *two) trust(worlds ...*ingesttest.World) (o verify.Options) {
+	for _, w := range worlds {
+		o.TrustedAuthorities = append(o.TrustedAuthorities, event.Digest(w.Authority.Public().ID()))
+	}
+	return o
+}
+
+func judged(t *testing.T, b []byte, o verify.Options) *verify.Verdict {
+	t.Helper()
+	v, err := verify.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func true2(t *testing.T) *two {
+	t.Helper()
+	s := newTwo(t)
+	s.freeze()
+	s.open(s.old.Authority)
+	s.goOn()
+	return s
+}
+
+// A case in two ledgers is judged as one: what the former one has is dated by it,
+// what only the next one has by that, and the verdict says which proves what.
+func TestTwoLedgers(t *testing.T) {
+	s := true2(t)
+	inner, outer := s.both()
+	v := judged(t, outer, s.trust(s.old, s.next))
+	if v.Result == verify.NotAuthentic {
+		t.Fatal(bundletest.Summary(v))
+	}
+	if v.Former == nil || v.Former.Result != verify.Authentic || v.Former.Record != nil || !v.Former.Bundle.Pinned {
+		t.Errorf("%+v", v.Former)
+	}
+	if len(v.Ledgers) != 2 || v.Ledgers[0].Origin != ingesttest.Origin || v.Ledgers[1].Origin != "ledger.test/next" ||
+		v.Ledgers[0].First != 0 || v.Ledgers[1].First != int64(s.last.Size) || v.Ledgers[0].Size != int64(s.last.Size) || v.Ledgers[1].Events == 0 {
+		t.Errorf("%+v", v.Ledgers)
+	}
+	alone := judged(t, inner, s.trust(s.old))
+	for id, in := range alone.Record.Intervals {
+		if v.ProvenBy[id] != 0 || !v.Record.Intervals[id].NotAfter.Equal(in.NotAfter) || !v.Record.Intervals[id].NotBefore.Equal(in.NotBefore) {
+			t.Errorf("event %s: by ledger %d in %+v, had %+v", id, v.ProvenBy[id], v.Record.Intervals[id], in)
+		}
+	}
+	if n := len(v.Record.Amendments); n != 1 || !v.Record.Amendments[0].Applied {
+		t.Errorf("the correction of what the former ledger has: %+v", v.Record.Amendments)
+	}
+	found := false
+	for _, it := range v.Record.Items {
+		found = found || it.Label == "S-0001A"
+	}
+	if !found {
+		t.Error("the corrected label is not there")
+	}
+	// Nothing is wrong for the mere reason that there are two ledgers.
+	codes := map[custody.Code]int{}
+	for _, d := range v.Record.Defects {
+		codes[d.Code]++
+		if strings.Contains(d.Explanation.EN, "Nobody has decided") {
+			t.Errorf("%s: %s", d.Code, d.Explanation.EN)
+		}
+	}
+	for _, d := range alone.Record.Defects {
+		codes[d.Code] = 0
+	}
+	for code, n := range codes {
+		if n > 0 && code != "LATE_SYNC" {
+			t.Errorf("a defect that the former ledger alone has not: %s", code)
+		}
+	}
+	// The record before the bundle is made is the one in it, and the one of a reader.
+	_, f := s.former()
+	r, _, err := bundle.RecordAfter(t.Context(), source.New(s.next.Engine, s.next.Store, s.files), s.c, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := verify.RecordJSON(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := verify.RecordJSON(v.Record)
+	if err != nil || !bytes.Equal(a, b) {
+		t.Errorf("the writer's record is not the reader's: %v", err)
+	}
+	if !bytes.Contains(openForge(t, outer).files[bag.PathReport], []byte("ledger.test/next")) {
+		t.Error("the report does not name the ledger")
+	}
+}
+
+// Without the former bundle the verdict says what is not shown; with trust in one
+// of the two authorities only, it does not pass.
+func TestTwoLedgersTrust(t *testing.T) {
+	s := true2(t)
+	_, outer := s.both()
+	for name, worlds := range map[string][]*ingesttest.World{"the next": {s.next}, "the former": {s.old}} {
+		v := judged(t, outer, s.trust(worlds...))
+		if v.Result != verify.NotAuthentic {
+			t.Errorf("with trust in %s alone it is %s", name, v.Result)
+		}
+	}
+	alone, err := s.write(s.next, bundle.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := judged(t, alone, s.trust(s.next))
+	told := false
+	for _, n := range v.Notes {
+		told = told || n.Code == "FORMER_NOT_SHOWN"
+	}
+	if v.Result == verify.NotAuthentic || !told || v.Ledgers != nil {
+		t.Errorf("%s, %+v", v.Result, v.Notes)
+	}
+}
+
+// Three ledgers, one within the other.
+func TestThreeLedgers(t *testing.T) {
+	s := true2(t)
+	_, second := s.both()
+	first := s.old
+	// The second ends, and a third continues it.
+	s.old = s.next
+	s.freeze()
+	// Its bundle must be of its last checkpoint.
+	_, f := func() ([]byte, *bundle.Former) {
+		s.old = first
+		return s.former()
+	}()
+	s.old = s.next
+	second, err := s.write(s.old, bundle.Options{Former: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle := s.next
+	s.next = ingesttest.Empty(t, "ledger.test/third", func(c *ingest.Config) {
+		var err error
+		if s.entry.Endorsement, err = succession.Endorse(succession.Statement{Former: succession.EndOf(s.entry),
+			Next: succession.Next{Origin: c.LogKey.Name(), LogKey: c.LogKey.VerifierText(), Authority: event.Digest(c.AuthorityKey.Public().ID())}}, middle.Authority); err != nil {
+			t.Fatal(err)
+		}
+		c.Predecessor = s.entry
+	})
+	if _, err := carry.Over(t.Context(), carry.Config{From: middle.Store, To: s.next.Engine, Held: s.files.Has}); err != nil {
+		t.Fatal(err)
+	}
+	s.seal(s.next, &event.NoteWritten{Text: "in the third"})
+	third, err := s.write(s.next, bundle.Options{Former: &bundle.Former{Bundle: bytes.NewReader(second), Size: int64(len(second)), Tiles: store.Tiles{Store: middle.Store}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := judged(t, third, s.trust(first, middle, s.next))
+	if v.Result == verify.NotAuthentic {
+		t.Fatal(bundletest.Summary(v))
+	}
+	if len(v.Ledgers) != 3 || v.Ledgers[0].Events == 0 || v.Ledgers[1].Events == 0 || v.Ledgers[2].Events == 0 ||
+		v.Ledgers[2].First != v.Ledgers[0].Size+v.Ledgers[1].Size {
+		t.Errorf("%+v", v.Ledgers)
+	}
+}
+
+// lies are ledgers whose entry 1 does not say what is true of the former one.
+var lies = []struct {
+	name, says string
+	open       func(t *testing.T, s *two)
+}{
+	{"another root", "entry 1 of this ledger states", func(t *testing.T, s *two) {
+		c := s.last
+		c.Root[7] ^= 1
+		s.entry = s.begin(c, s.old.LogKey)
+		s.open(s.old.Authority)
+	}},
+	{"a size smaller than what is proven", "entry 1 of this ledger states", func(t *testing.T, s *two) {
+		c := s.last
+		c.Size -= 3
+		root, err := s.old.Engine.RootAt(t.Context(), int64(c.Size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Root = root
+		s.entry = s.begin(c, s.old.LogKey)
+		s.open(s.old.Authority)
+	}},
+	{"another ledger", "continues another one", func(t *testing.T, s *two) {
+		k, err := ledger.GenerateKey("ledger.test/foreign")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.last
+		c.Origin = k.Name()
+		s.entry = s.begin(c, k)
+		s.open(s.old.Authority)
+	}},
+	{"a ledger of that name with another key", "not signed by the key", func(t *testing.T, s *two) {
+		k, err := ledger.GenerateKey(s.last.Origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.entry = s.begin(s.last, k)
+		s.open(s.old.Authority)
+	}},
+	{"endorsed by another key", "endorsement is not right", func(t *testing.T, s *two) {
+		k, err := seal.GenerateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.open(k)
+	}},
+}
+
+// A lie about the former ledger is refused by who makes a bundle, and found by who
+// reads one that an insider has made all the same.
+func TestFalsePredecessor(t *testing.T) {
+	for _, lie := range lies {
+		t.Run(lie.name, func(t *testing.T) {
+			s := newTwo(t)
+			s.freeze()
+			lie.open(t, s)
+			s.seal(s.next, &event.NoteWritten{Text: "new"})
+			inner, f := s.former()
+			if _, err := s.write(s.next, bundle.Options{Former: f}); !errors.Is(err, bundle.ErrSource) {
+				t.Errorf("a bundle was made: %v", err)
+			}
+			alone, err := s.write(s.next, bundle.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := openForge(t, alone)
+			x.files[bag.PathFormer], x.key = inner, s.next.Authority
+			v := judged(t, x.build(), s.trust(s.old, s.next))
+			fails(t, v, "former")
+			if !strings.Contains(fmt.Sprint(v.Failures), lie.says) {
+				t.Errorf("no word of %q: %v", lie.says, v.Failures)
+			}
+		})
+	}
+}
+
+// An insider of the next authority cannot change, swap or leave out anything of the
+// former ledger's bundle; what the former authority did not endorse is said.
+func TestFormerBundleIsWhole(t *testing.T) {
+	s := true2(t)
+	inner, outer := s.both()
+	stranger := newTwo(t)
+	stranger.freeze()
+	theirs, _ := stranger.former()
+	for name, c := range map[string]struct {
+		change func(*forge)
+		check  string
+	}{
+		"another case's":  {func(x *forge) { x.files[bag.PathFormer] = theirs }, "former"},
+		"no bundle":       {func(x *forge) { x.files[bag.PathFormer] = []byte("PK") }, "former"},
+		"its own":         {func(x *forge) { x.files[bag.PathFormer] = outer }, "former"},
+		"cut short":       {func(x *forge) { x.files[bag.PathFormer] = inner[:len(inner)-1] }, "former"},
+		"a stray proof":   {func(x *forge) { x.files[bag.FormerSeenPath(1)] = seenProof(t, s, 1) }, "seen"},
+		"a wrong proof":   {func(x *forge) { x.files[bag.FormerSeenPath(s.last.Size-2)] = seenProof(t, s, 1) }, "seen"},
+		"a proof of none": {func(x *forge) { delete(x.files, bag.PathFormer) }, "seen"},
+	} {
+		x := openForge(t, outer)
+		x.key = s.next.Authority
+		c.change(x)
+		v := judged(t, x.build(), s.trust(s.old, s.next))
+		if v.Result != verify.NotAuthentic {
+			t.Errorf("%s: it is %s", name, v.Result)
+			continue
+		}
+		fails(t, v, c.check)
+	}
+	// Not a lie, but less than it could be: the proof of what a device had seen is missing.
+	x := openForge(t, outer)
+	x.key = s.next.Authority
+	delete(x.files, bag.FormerSeenPath(s.last.Size-2))
+	v := judged(t, x.build(), s.trust(s.old, s.next))
+	if v.Result == verify.NotAuthentic || !noted(v, "SEEN_FORMER_LOG") {
+		t.Errorf("%s, %+v", v.Result, v.Notes)
+	}
+	// And a succession that the former authority has not endorsed.
+	u := newTwo(t)
+	u.freeze()
+	u.open(nil)
+	u.goOn()
+	_, b := u.both()
+	if v := judged(t, b, u.trust(u.old, u.next)); v.Result == verify.NotAuthentic || !noted(v, "SUCCESSION_NOT_ENDORSED") {
+		t.Errorf("%s, %+v", v.Result, v.Notes)
+	}
+}
+
+func seenProof(t *testing.T, s *two, size ledger.Size) []byte {
+	t.Helper()
+	p, err := ledger.ProveConsistency(t.Context(), store.Tiles{Store: s.old.Store}, size, s.last.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Marshal()
+}
+
+// An insider of the next authority who changes a byte of the former bundle, and signs
+// everything of his own anew, is found for each byte.
+func TestEveryByteOfTheFormer(t *testing.T) {
+	s := true2(t)
+	inner, outer := s.both()
+	rng := rand.New(rand.NewPCG(7, 7))
+	places := rng.Perm(len(inner))
+	places = places[:min(len(places), 400)]
+	sweep(t, len(places), func(i int) []byte {
+		x := openForge(t, outer)
+		x.key = s.next.Authority
+		c := bytes.Clone(inner)
+		c[places[i]] ^= 1 << (i % 8)
+		x.files[bag.PathFormer] = c
+		return x.build()
+	})
+}
