@@ -202,7 +202,7 @@ func duesOf(it *custody.Item, pack *rules.Pack, now time.Time) (list []labDue) {
 }
 
 // Open reports whether the holding time still runs, or ran out without a result.
-func (d *labDue) Open() bool {
+func (d labDue) Open() bool {
 	return !d.Deadline.IsZero() && (d.State == custody.HoldingRunning || d.State == custody.HoldingPassed)
 }
 

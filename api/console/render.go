@@ -168,7 +168,7 @@ func (p *pages) funcs(lang string, zone *time.Location) template.FuncMap {
 			}
 			return en
 		},
-		"dict": dict, "qr": qrSVG,
+		"dict": dict, "qr": qrSVG, "list": func(items ...string) []string { return items },
 	}
 }
 

@@ -65,13 +65,6 @@ func newBench(t *testing.T) (*bench, string) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Bench</title><meta name="person" content="%s"><link rel="icon" href="data:,">`, b.person)
 	})
-	mux.HandleFunc("POST /v1/check", func(w http.ResponseWriter, _ *http.Request) {
-		if b.down.Load() {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		fmt.Fprint(w, `{}`)
-	})
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		if b.down.Load() {
 			w.WriteHeader(http.StatusBadGateway)

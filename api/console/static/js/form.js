@@ -119,11 +119,11 @@ export function show(form, problems) {
   for (const { path, message } of problems) {
     const f = fields.find((x) => x.name === path) ?? fields.find((x) => path && (x.name.startsWith(`${path}.`) || path.startsWith(`${x.name}.`)));
     if (!f) {
-      general.push(path ? `${path}: ${message}` : message);
+      general.push(message);
       continue;
     }
     const note = document.createElement('p');
-    note.className = 'fault';
+    note.className = 'error fault';
     note.id = `fault-${++serial}`;
     note.textContent = message;
     f.setAttribute('aria-invalid', 'true');
@@ -163,7 +163,7 @@ export async function busy(form, fn) {
 /** say is what an ActError comes to for a person, as problems of a form. */
 export function say(error) {
   if (error.name === 'ActError') {
-    if (error.problems.length) return error.problems.map(({ path, message }) => ({ path: path?.replace(/^body\./, '') ?? '', message }));
+    if (error.problems.length) return error.problems.map(({ message }) => ({ path: /^[a-z][a-z0-9_.]*(?=[ :])/.exec(message)?.[0] ?? '', message }));
     return [{ path: '', message: t(`act.${error.kind}`, error.message) }];
   }
   if (error.name === 'FileError' || error.name === 'StoreError' || error.name === 'Moved') return [{ path: '', message: error.message }];
