@@ -66,29 +66,39 @@ func (b *Book) OpenSession(ctx context.Context, person event.UUID) (*Session, er
 	return s, err
 }
 
-// FindSession gives the session of a cookie's secret. It returns ErrToken where
-// there is none, or none any more.
+// FindSession gives the session of a cookie's secret and notes that it is used. It
+// returns ErrToken where there is none, or none any more.
 func (b *Book) FindSession(ctx context.Context, token string) (*Session, error) {
-	s := &Session{token: token}
-	var seen time.Time
-	var now time.Time
-	err := b.Store.Read(ctx, func(tx *store.Tx) error {
-		now = tx.Now()
-		var opened, last, ended int64
-		found, err := tx.Get(`SELECT person, opened, seen, ended FROM sessions WHERE sha = $1`, store.Args(hashed(token)), store.Into(&s.Person), &opened, &last, &ended)
-		s.Opened, seen = time.UnixMicro(opened), time.UnixMicro(last)
-		if err == nil && (!found || ended != 0 || now.Sub(seen) > SessionIdle || now.Sub(s.Opened) > SessionLife) {
-			err = fmt.Errorf("%w: the session is unknown, ended or expired", ErrToken)
-		}
-		return err
-	})
-	if err != nil || now.Sub(seen) < touch {
+	s, idle, err := b.findSession(ctx, token)
+	if err != nil || idle < touch {
 		return s, err
 	}
 	return s, b.Store.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(`UPDATE sessions SET seen = $2 WHERE sha = $1 AND seen < $2`, hashed(token), tx.Now().UnixMicro())
 		return err
 	})
+}
+
+// SessionStands reports, by ErrToken, whether a session has ended. Asking does not
+// make it last longer: an open stream is no sign of a person.
+func (b *Book) SessionStands(ctx context.Context, token string) error {
+	_, _, err := b.findSession(ctx, token)
+	return err
+}
+
+func (b *Book) findSession(ctx context.Context, token string) (s *Session, idle time.Duration, err error) {
+	s = &Session{token: token}
+	err = b.Store.Read(ctx, func(tx *store.Tx) error {
+		now := tx.Now()
+		var opened, last, ended int64
+		found, err := tx.Get(`SELECT person, opened, seen, ended FROM sessions WHERE sha = $1`, store.Args(hashed(token)), store.Into(&s.Person), &opened, &last, &ended)
+		s.Opened, idle = time.UnixMicro(opened), now.Sub(time.UnixMicro(last))
+		if err == nil && (!found || ended != 0 || idle > SessionIdle || now.Sub(s.Opened) > SessionLife) {
+			err = fmt.Errorf("%w: the session is unknown, ended or expired", ErrToken)
+		}
+		return err
+	})
+	return s, idle, err
 }
 
 // CloseSession ends a session; everywhere ends every session of its person, those

@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"fieldseal/api/access"
+	"fieldseal/api/chart"
 	"fieldseal/api/fault"
+	"fieldseal/api/live"
 	"fieldseal/api/wire"
 	"fieldseal/sync/blob"
 	"fieldseal/sync/custody"
@@ -60,6 +62,8 @@ type Console struct {
 	secure bool
 	public *url.URL
 	pages  *pages
+	live   *live.Hub
+	charts *chart.Reader
 }
 
 // New makes the desks. It does no I/O; an error is one of the program's own pages.
@@ -68,10 +72,14 @@ func New(p Parts) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Console{Parts: p, public: public, secure: public.Scheme == "https"}
+	k := &Console{Parts: p, public: public, secure: public.Scheme == "https", live: live.New(p.Engine, p.Store, p.Log), charts: chart.New(p.Store, 0)}
 	k.pages, err = newPages()
 	return k, err
 }
+
+// Stop ends what would last for ever, the live views; a stopping server calls it
+// before it waits for its requests.
+func (k *Console) Stop() { k.live.Close() }
 
 // Owns reports whether a request is for a page and not for the API.
 func Owns(c *fiber.Ctx) bool {
