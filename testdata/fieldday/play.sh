@@ -100,7 +100,7 @@ person "East Laboratory" "He Ping" heping lab_analyst LAB-117-01
 person "Procuratorate" "Guo Hua" guohua court_clerk PR-22
 run server admin rules
 password=$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
-for login in liwei zhaomin wangfang chenjing guohua; do
+for login in liwei zhaomin wangfang chenjing sunlei heping guohua; do
 	printf '%s' "$password" | server admin password "$login" >>"$log" 2>&1
 done
 
@@ -242,12 +242,28 @@ head -n 60 "$dir/verdict.txt" | tee -a "$log"
 say "Left in $dir: server/, devices/NAME/, case.zip, demo.log, verdict.txt"
 [ "$verdict" = 0 ] || exit "$verdict"
 if [ $keep = yes ]; then
+	say "For the desks: two more samples are on their way to the laboratory"
+	as liwei sync
+	sample liwei "River bank" C-7721 --matrix liquid_waste --waste D-01 --point "P4, drum D-02" --analyse "metals=HJ 700-2014" --second-sampler "Zhao Min" --fix 30.27414,119.98236,WGS-84,4
+	sample liwei "River bank" C-7722 --matrix water --point "P5, bank below the drums" --analyse "metals=HJ 700-2014" --second-sampler "Zhao Min" --fix 30.27409,119.98229,WGS-84,4
+	kit liwei handover offer --introduce --seals intact --case $case_no --item sample:HZ-A-000004 --item sample:HZ-A-000005 --to "Chen Jing" --to-org "East Laboratory" --mode courier --carrier "SF Express" --tracking-no SF1020304077 --purpose analysis --place "depot gate 2" --temp-c 4.0 >"$dir/offer-2.txt" 2>>"$log"
+	as liwei sync
+	code() { server admin code --login "$1" 2>/dev/null; }
 	cat <<TEXT
 
-The server runs at $url until you press Ctrl-C.
-  logins    liwei zhaomin (inspectors), wangfang (supervisor), chenjing (laboratory), guohua (procuratorate)
+The server runs until you press Ctrl-C. Open it in a browser:
+
+  address   $url/
   password  $password
-  try       bin/fieldkit --store $dir/devices/liwei status
+  logins    chenjing    laboratory: a shipment with two samples waits to be received  (workstation code $(code chenjing))
+            sunlei      laboratory, another analyst                                    (workstation code $(code sunlei))
+            guohua      procuratorate: records, certificates, bundles
+            wangfang    supervisor: cases, devices, quarantine, readings               (workstation code $(code wangfang))
+            liwei zhaomin (inspectors)
+  verify    $url/desk/verify needs no login; give it $dir/case.zip
+
+On the command line:
+            bin/fieldkit --store $dir/devices/liwei status
             bin/fieldseal --data $dir/server case items $case_no
             bin/custody-verify $dir/case.zip
 TEXT
