@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"math"
 	"strings"
@@ -10,9 +9,6 @@ import (
 	"fieldseal/api/console"
 	"fieldseal/api/fault"
 	"fieldseal/api/wire"
-	"fieldseal/sync/bundle"
-	"fieldseal/sync/bundle/source"
-	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
@@ -25,10 +21,7 @@ func (s *Server) newConsole(slow fiber.Handler) (*console.Console, error) {
 	return console.New(console.Parts{
 		Engine: s.engine, Store: s.store, Blobs: s.blobs, Book: s.book, Log: s.log, Now: s.now, Audience: s.cfg.Audience,
 		SignIn: s.checkLogin, Slow: slow, ReadBody: readBody, RequestID: requestID,
-		Record: func(ctx context.Context, id event.UUID) (*custody.Record, int64, error) {
-			r, size, err := bundle.Record(ctx, source.New(s.engine, s.store, s.blobs), id)
-			return r, int64(size), err
-		},
+		Record: s.judge,
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"fieldseal/api/wire"
 	"fieldseal/sync/bundle"
 	"fieldseal/sync/bundle/source"
+	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
@@ -83,12 +84,30 @@ func (s *Server) visibleCase(c *fiber.Ctx) (event.UUID, error) {
 }
 
 func (s *Server) computeRecord(ctx context.Context, id event.UUID) ([]byte, int64, error) {
-	rec, size, err := bundle.Record(ctx, source.New(s.engine, s.store, s.blobs), id)
+	rec, size, err := s.judge(ctx, id)
 	if err != nil {
 		return nil, 0, err
 	}
 	data, err := json.Marshal(rec, json.Deterministic(true))
-	return data, int64(size), err
+	return data, size, err
+}
+
+// judge gives a case's record, over both ledgers where it lies in two.
+func (s *Server) judge(ctx context.Context, id event.UUID) (r *custody.Record, at int64, err error) {
+	former, done, err := s.former(ctx, bundle.Options{Case: id, WithoutMedia: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	r, size, err := bundle.RecordAfter(ctx, source.New(s.engine, s.store, s.blobs), id, former)
+	return r, int64(size), errors.Join(err, done())
+}
+
+// former gives the former ledger's bundle, nil where there is none.
+func (s *Server) former(ctx context.Context, o bundle.Options) (*bundle.Former, func() error, error) {
+	if s.cfg.Former == nil {
+		return nil, func() error { return nil }, nil
+	}
+	return s.cfg.Former(ctx, o)
 }
 
 // stamped gives a bundle its id and its time.
@@ -103,10 +122,16 @@ func (s *Server) stamped(o bundle.Options) (bundle.Options, error) {
 }
 
 // Export makes a bundle; that it was made is on the ledger before a byte of it leaves.
-func (s *Server) Export(ctx context.Context, w io.Writer, o bundle.Options, actor event.UUID) (bundle.Summary, error) {
-	o, err := s.stamped(o)
-	if err != nil {
+func (s *Server) Export(ctx context.Context, w io.Writer, o bundle.Options, actor event.UUID) (sum bundle.Summary, err error) {
+	if o, err = s.stamped(o); err != nil {
 		return bundle.Summary{}, err
+	}
+	if o.Former == nil {
+		var done func() error
+		if o.Former, done, err = s.former(ctx, o); err != nil {
+			return bundle.Summary{}, err
+		}
+		defer func() { err = errors.Join(err, done()) }()
 	}
 	p, _, err := source.Export(ctx, s.engine, s.store, s.blobs, actor, o, s.witnessedNote(ctx, o.Bundle), s.stampFor(o.Bundle))
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"fieldseal/api/upload"
 	"fieldseal/api/wire"
 	"fieldseal/sync/blob"
+	"fieldseal/sync/bundle"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/store"
 	"fieldseal/sync/thumbnail"
@@ -56,6 +57,10 @@ type Config struct {
 	Stamp func(ctx context.Context, note []byte) error
 	// Witnesses collects cosignatures; nil where no witness is configured.
 	Witnesses *collect.Collector
+	// Former makes, or finds, the former ledger's bundle of what a bundle of this ledger
+	// is to be of: nil where that has nothing of it. done is called when it has been
+	// read. Former is nil where this ledger continues no other one that is here.
+	Former func(ctx context.Context, o bundle.Options) (f *bundle.Former, done func() error, err error)
 }
 
 // Server answers HTTP.

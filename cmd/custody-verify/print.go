@@ -62,6 +62,7 @@ func (p *printer) verdict() {
 		}
 		p.say("    %s", f)
 	}
+	p.ledgers()
 	p.witnesses()
 	p.tokens()
 	if v.Record != nil {
@@ -110,6 +111,27 @@ func (p *printer) about() {
 	p.say("%s: %s; %s", p.in("Shown", "披露"), scope, p.in(
 		fmt.Sprintf("%d events of the case shown, %d not shown; %d lines in quarantine shown, %d not shown", d.Shown, d.Hidden, d.ShownQuarantine, d.HiddenQuarantine),
 		fmt.Sprintf("本案事件已披露 %d 个、未披露 %d 个；隔离内容已披露 %d 条、未披露 %d 条", d.Shown, d.Hidden, d.ShownQuarantine, d.HiddenQuarantine)))
+}
+
+// ledgers prints where the case lies, where that is more than one ledger.
+func (p *printer) ledgers() {
+	if len(p.v.Ledgers) == 0 {
+		return
+	}
+	p.say("\n%s", p.in("Ledgers that the case lies in, each of which continues the one before", "本案所在账本，后者承接前者"))
+	for _, l := range p.v.Ledgers {
+		p.say("  %s", p.in(fmt.Sprintf("%s (%s): %d events proven first here; its entries 0 to %d are numbered from %d below; authority key %s", l.Origin, l.Authority, l.Events, l.Size-1, l.First, l.Key),
+			fmt.Sprintf("%s（%s）：最先由此账本证明的事件 %d 个；其第 0 至 %d 条目在下文自 %d 起编号；管理机构密钥 %s", l.Origin, l.Authority, l.Events, l.Size-1, l.First, l.Key)))
+	}
+}
+
+// provenBy names the ledger that proves an event first, where there are several.
+func (p *printer) provenBy(id event.ID) string {
+	n, ok := p.v.ProvenBy[id]
+	if !ok {
+		return ""
+	}
+	return p.in("  proven by ", "  由账本证明：") + p.v.Ledgers[n].Origin
 }
 
 func (p *printer) witnesses() {
@@ -270,7 +292,7 @@ func (p *printer) item(it *custody.Item) {
 		}
 		p.say("%s", line)
 		if i, ok := p.v.Record.Intervals[s.Event]; ok && !i.NotAfter.IsZero() {
-			p.say("      %s %s … %s  %s", p.in("sealed between", "签封区间"), bound(i.NotBefore), bound(i.NotAfter), s.Event)
+			p.say("      %s %s … %s  %s%s", p.in("sealed between", "签封区间"), bound(i.NotBefore), bound(i.NotAfter), s.Event, p.provenBy(s.Event))
 		}
 	}
 	if len(it.Steps) == 0 {

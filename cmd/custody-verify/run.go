@@ -35,7 +35,8 @@ Usage:
 
 Flags:
   --trust KEY       what you trust: a ledger verifier key, the 64 hex digits of an authority's key, or a file
-                    with one of these a line. Without it a bundle shows only that it agrees with itself.
+                    with one of these a line. Without it a bundle shows only that it agrees with itself. Where the case lies
+                    in two ledgers, name a key of each.
   --trust-witness KEY
                     the verifier key of an independent witness that you trust, or a file with one a line; repeatable.
                     More than half of those named must have cosigned the ledger's checkpoint.

@@ -55,10 +55,10 @@ func TestCommand(t *testing.T) {
 		status int
 		says   []string
 	}{
-		"good":            {[]string{good}, 0, []string{"Verdict: AUTHENTIC", "2026-HW-017", "What a pass does not prove", "not compared with a key that you trust", "18 of 20 passed", "not asked"}},
+		"good":            {[]string{good}, 0, []string{"Verdict: AUTHENTIC", "2026-HW-017", "What a pass does not prove", "not compared with a key that you trust", "19 of 21 passed", "not asked"}},
 		"flags behind":    {[]string{good, "--lang", "zh"}, 0, []string{"核验结论：", "案件", "核验通过不能证明的事项"}},
 		"flags before":    {[]string{"--lang=zh", good}, 0, []string{"管理机构"}},
-		"trusted file":    {[]string{good, "--trust", keys}, 0, []string{"a key that you trust", "19 of 20 passed"}},
+		"trusted file":    {[]string{good, "--trust", keys}, 0, []string{"a key that you trust", "20 of 21 passed"}},
 		"trusted key":     {[]string{good, "--trust", s.LogKey.VerifierText()}, 0, []string{"a key that you trust"}},
 		"trusted id":      {[]string{good, "--trust", s.Authority.Key.Public().ID().String()}, 0, []string{"a key that you trust"}},
 		"foreign":         {[]string{good, "--trust", foreign}, 1, []string{"NOT AUTHENTIC", "another authority made this bundle"}},
@@ -131,7 +131,7 @@ func TestTrustWitness(t *testing.T) {
 		"one of two":          {[]string{good, "--trust-witness", both}, 1, []string{"NOT AUTHENTIC", "1 of the 2 trusted witnesses", "2 are needed"}},
 		"one of two will do":  {[]string{good, "--trust-witness", both, "--witness-quorum", "1"}, 0, []string{"court.test/w"}},
 		"another":             {[]string{good, "--trust-witness", other.Text()}, 1, []string{"0 of the 1 trusted witnesses"}},
-		"with the others":     {[]string{good, "--trust", mixed}, 0, []string{"court.test/w", "a key that you trust", "20 of 20 passed"}},
+		"with the others":     {[]string{good, "--trust", mixed}, 0, []string{"court.test/w", "a key that you trust", "21 of 21 passed"}},
 		"a ledger's key":      {[]string{good, "--trust-witness", s.LogKey.VerifierText()}, 2, []string{"not a key"}},
 		"a file with another": {[]string{good, "--trust-witness", mixed}, 2, []string{"not the verifier key of a witness"}},
 		"twice":               {[]string{good, "--trust-witness", key.Text(), "--trust-witness", key.Text()}, 2, []string{"twice"}},

@@ -65,7 +65,8 @@ func caseCommand() *cobra.Command {
 func bundleCommand() *cobra.Command {
 	var number, out, purpose string
 	var items []string
-	var withoutMedia bool
+	var former string
+	var withoutMedia, alone bool
 	c := &cobra.Command{
 		Use: "bundle", Short: "Make the court bundle of a case or of chosen exhibits", Args: cobra.NoArgs,
 		Example: "  fieldseal bundle --case 2026-HW-017 --out case.zip\n  custody-verify case.zip",
@@ -84,6 +85,16 @@ func bundleCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if alone {
+					h.cfg.Former = ""
+				}
+				if former != "" {
+					done, err := givenFormer(&o, former)
+					if err != nil {
+						return err
+					}
+					return errors.Join(writeBundle(c, h, o, out), done())
+				}
 				return writeBundle(c, h, o, out)
 			})
 		},
@@ -94,6 +105,9 @@ func bundleCommand() *cobra.Command {
 	f.StringArrayVar(&items, "item", nil, "label or `id` of an exhibit to disclose; repeatable; the whole case without it")
 	f.StringVar(&purpose, "purpose", "", "`what` the bundle is for; it is stated in it")
 	f.BoolVar(&withoutMedia, "without-media", false, "leave the files out; their digests stay")
+	f.StringVar(&former, "former", "", "the `file` of the case's bundle by the ledger that this one continues, where that is not on this machine")
+	f.BoolVar(&alone, "alone", false, "show what this ledger proves, without the one that it continues")
+	c.MarkFlagsMutuallyExclusive("former", "alone")
 	_ = c.MarkFlagRequired("case")
 	_ = c.MarkFlagRequired("out")
 	return c

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"fieldseal/mobile-contract/device/fieldcli"
+	"fieldseal/sync/bundle/verify"
+	"fieldseal/sync/event"
 )
 
 // kit is a device as its person uses it: by fieldkit.
@@ -158,8 +160,74 @@ func TestSuccession(t *testing.T) {
 		t.Error(out)
 	}
 	labels(t, field.ok("list", "items", "--json"))
-	if out, err := do(t, "", "--data", old.dir, "bundle", "--case", "2026-017", "--out", filepath.Join(t.TempDir(), "old.zip")); err != nil {
-		t.Errorf("a bundle of a frozen log: %v\n%s", err, out)
+	bothLedgers(t, old.dir, dir)
+}
+
+// verdictOf verifies a bundle with trust in the authorities of data directories.
+func verdictOf(t *testing.T, file string, dirs ...string) *verify.Verdict {
+	t.Helper()
+	var o verify.Options
+	for _, dir := range dirs {
+		k, err := loadAuthorityKey(filepath.Join(dir, "keys"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.TrustedAuthorities = append(o.TrustedAuthorities, event.Digest(k.Public().ID()))
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verify.Verify(t.Context(), bytes.NewReader(data), int64(len(data)), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// bothLedgers makes bundles of the case and verifies them.
+func bothLedgers(t *testing.T, old, next string) {
+	t.Helper()
+	file := func(name string) string { return filepath.Join(t.TempDir(), name) }
+	former, both, given, alone := file("former.zip"), file("both.zip"), file("given.zip"), file("alone.zip")
+	must(t, "--data", old, "bundle", "--case", "2026-017", "--out", former)
+	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", both)
+	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", both+".2") // with what the first has kept
+	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", given, "--former", former)
+	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", alone, "--alone")
+	for _, file := range []string{both, both + ".2", given} {
+		v := verdictOf(t, file, old, next)
+		if v.Result == verify.NotAuthentic || len(v.Ledgers) != 2 || v.Ledgers[0].Events == 0 || v.Ledgers[1].Events == 0 {
+			t.Errorf("%s: %s, %+v, %v", file, v.Result, v.Ledgers, v.Failures)
+		}
+		for _, n := range v.Notes {
+			if n.Code == "SEEN_FORMER_LOG" && file != given || n.Code == "SUCCESSION_NOT_ENDORSED" {
+				t.Errorf("%s: %s", file, n.Text.EN)
+			}
+		}
+		samples := 0
+		for _, it := range v.Record.Items {
+			if it.Ref.Kind == "sample" {
+				samples++
+			}
+		}
+		if samples != 2 {
+			t.Errorf("%d samples in the record", samples)
+		}
+	}
+	if v := verdictOf(t, alone, next); v.Result == verify.NotAuthentic || v.Ledgers != nil {
+		t.Errorf("alone: %s, %+v", v.Result, v.Failures)
+	}
+	if v := verdictOf(t, both, next); v.Result != verify.NotAuthentic {
+		t.Errorf("with trust in the next authority alone: %s", v.Result)
+	}
+	// One exhibit that only the next ledger has, and one that both have.
+	for _, item := range []string{"A-000001", "A-000002"} {
+		out := file(item + ".zip")
+		must(t, "--data", next, "bundle", "--case", "2026-017", "--item", item, "--out", out)
+		if v := verdictOf(t, out, old, next); v.Result == verify.NotAuthentic || (len(v.Ledgers) == 2) != (item == "A-000001") {
+			t.Errorf("%s: %s, %+v, %v", item, v.Result, v.Ledgers, v.Failures)
+		}
 	}
 }
 

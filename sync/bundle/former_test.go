@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -277,8 +279,44 @@ func TestTwoLedgers(t *testing.T) {
 	if err != nil || !bytes.Equal(a, b) {
 		t.Errorf("the writer's record is not the reader's: %v", err)
 	}
-	if !bytes.Contains(openForge(t, outer).files[bag.PathReport], []byte("ledger.test/next")) {
-		t.Error("the report does not name the ledger")
+	for path, says := range map[string]string{bag.PathReport: "Ledgers that the case lies in", bag.PathReportZH: "本案所在账本"} {
+		if page := openForge(t, outer).files[path]; !bytes.Contains(page, []byte(says)) || !bytes.Contains(page, []byte(ingesttest.Origin)) {
+			t.Errorf("%s does not name the ledgers", path)
+		}
+	}
+}
+
+// A stranger with public tools alone checks both bundles and the link between them.
+func TestStrangerChecksTwoLedgers(t *testing.T) {
+	s := true2(t)
+	inner, outer := s.both()
+	dir := unzip(t, outer)
+	former := unzip(t, inner)
+	checkStranger(t, former)
+	if out := stranger(t, dir); !strings.Contains(out, "ok: entry 1 names the former ledger") || !strings.Contains(out, "not checked: unpack") || strings.Contains(out, "FAILED") {
+		t.Error(out)
+	}
+	beside := filepath.Join(filepath.Dir(dir), "former")
+	if err := os.Mkdir(beside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(former, filepath.Join(beside, filepath.Base(former))); err != nil {
+		t.Fatal(err)
+	}
+	if out := stranger(t, dir); !strings.Contains(out, "ok: it begins with the checkpoint of the former ledger") || strings.Contains(out, "FAILED") {
+		t.Error(out)
+	}
+	note := filepath.Join(beside, filepath.Base(former), "data", "ledger", "checkpoint")
+	text, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitN(string(text), "\n", 3)
+	if err := os.WriteFile(note, []byte(lines[0]+"\n"+lines[1]+"0\n"+lines[2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := stranger(t, dir); !strings.Contains(out, "FAILED: it begins with another checkpoint") {
+		t.Error(out)
 	}
 }
 

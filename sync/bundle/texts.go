@@ -107,6 +107,8 @@ type example struct {
 	// Tile is the file of its tile, Offset where its hash begins there.
 	Tile   string
 	Offset int64
+	// Former is the ledger that this one continues, where its bundle is in this one.
+	Former string
 	// Tokens are the time-stamps, of the bundle's checkpoint and earlier ones.
 	Tokens []stampedTime
 }
@@ -142,6 +144,9 @@ func (mk *maker) example() *example {
 	a := &mk.m.Authority
 	x := &example{Folder: bag.Folder(mk.m.Bundle), Bundle: mk.m.Bundle.String(), Case: mk.m.Case.String(), Made: string(mk.m.Made),
 		Purpose: mk.m.Purpose, Authority: a.Name, AuthorityKey: a.Key.ID.String(), LogKey: a.LogKey, Size: int64(mk.cp.Size), Tokens: mk.stampedTimes}
+	if mk.former != nil {
+		x.Former = mk.former.Origin()
+	}
 	var events int64
 	for i, index := range mk.order {
 		l := mk.leaves[index]

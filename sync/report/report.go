@@ -120,6 +120,7 @@ func (p *page) funcs() template.FuncMap {
 		"span":         p.span,
 		"milliseconds": func(n int64) string { return p.span(time.Duration(n) * time.Millisecond) },
 		"proven":       p.proven,
+		"ledger":       p.ledger,
 		"place":        place,
 		"count":        func(s string) int { return p.count(custody.Severity(s)) },
 		"file":         func(d event.Digest) verify.Media { return p.files[d] },
@@ -179,6 +180,15 @@ func (p *page) proven(id event.ID) string {
 		return p.word("none")
 	}
 	return when(i.NotBefore) + " … " + when(i.NotAfter)
+}
+
+// ledger names the ledger that proves an event first, where there are several.
+func (p *page) ledger(id event.ID) string {
+	n, ok := p.ProvenBy[id]
+	if !ok {
+		return ""
+	}
+	return p.Ledgers[n].Origin
 }
 
 // place writes a fix with its datum.
