@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -161,6 +162,69 @@ func TestSuccession(t *testing.T) {
 	}
 	labels(t, field.ok("list", "items", "--json"))
 	bothLedgers(t, old.dir, dir)
+}
+
+// After a disaster without recovery the log is frozen at what was acknowledged; the
+// successor takes over what a backup has, says what must be made anew, and the devices
+// bring the rest.
+func TestSuccessionAfterDisaster(t *testing.T) {
+	old := newTown(t, 0)
+	field := old.enrolKit("A-")
+	field.ok("case", "open", "--number", "2026-017", "--title", "Drums", "--authority", "City Bureau")
+	field.ok("sync")
+	backup := old.backup()
+	field.ok("--case", "2026-017", "capture", "sample", "--matrix", "water", "--seal-no", "S-1")
+	field.ok("sync")
+	lateOne := old.enrolKit("B-") // enrolled after the backup
+	lateOne.ok("--case", "2026-017", "note", "seen")
+	lateOne.ok("sync")
+	field.ok("sync")
+	old.lose()
+	if err := os.Rename(backup, old.db()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(t, "", "--data", old.dir, "freeze", "--reason", "the machine burnt"); err == nil || !strings.Contains(err.Error(), "--lost") {
+		t.Errorf("a log whose database is too old was frozen: %v", err)
+	}
+	must(t, "--data", old.dir, "freeze", "--lost", "--reason", "the machine burnt")
+	dir, out := succeed(t, old.dir)
+	for _, want := range []string{"must be made anew", "another prefix", "1 devices", "the machine burnt"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no word of %q in\n%s", want, out)
+		}
+	}
+	next := serveNext(t, dir)
+	url := "http://" + next.at
+	field.ok("successor", "--server", url)
+	field.ok("sync")
+	field.ok("sync")
+	if n := field.anomalies(); n != 0 {
+		t.Errorf("%d alarms", n)
+	}
+	field.ok("status")
+	lateOne.fails("does not know this device", "successor", "--server", url)
+	if out := must(t, "--data", dir, "fsck", "--models"); !strings.Contains(out, "all is well") {
+		t.Error(out)
+	}
+	if _, err := do(t, "", "--data", dir, "bundle", "--case", "2026-017", "--out", filepath.Join(t.TempDir(), "x.zip")); err == nil || !strings.Contains(err.Error(), "--alone") {
+		t.Errorf("a bundle with a former ledger that is lost: %v", err)
+	}
+	alone := filepath.Join(t.TempDir(), "alone.zip")
+	must(t, "--data", dir, "bundle", "--case", "2026-017", "--out", alone, "--alone")
+	if v := verdictOf(t, alone, dir); v.Result == verify.NotAuthentic || !strings.Contains(fmt.Sprint(v.Notes), "FORMER_NOT_SHOWN") {
+		t.Errorf("%s, %+v", v.Result, v.Notes)
+	}
+	// With nothing of the database left, people name the authority themselves.
+	bare := newTown(t, 0)
+	bare.lose()
+	must(t, "--data", bare.dir, "freeze", "--lost", "--reason", "stolen")
+	to := filepath.Join(t.TempDir(), "next")
+	if _, err := do(t, "", "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2"); err == nil || !strings.Contains(err.Error(), "--name") {
+		t.Errorf("%v", err)
+	}
+	if out := must(t, "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2", "--name", "City Environment Bureau"); !strings.Contains(out, "0 organisations") {
+		t.Error(out)
+	}
 }
 
 // verdictOf verifies a bundle with trust in the authorities of data directories.

@@ -160,18 +160,22 @@ func adoptOwn(t *tx, v *seal.Verified) error {
 func (y *syncer) sendLost(ctx context.Context, h *wire.Head) error {
 	spans := append([][2]int64{{h.MaxSeq + 1, event.MaxSeq}}, h.Missing...)
 	var lost, proven int64
+	count := func(t *tx, span [2]int64, sum *int64, where string) error {
+		var n int64
+		err := t.row(`SELECT count(*) FROM events WHERE seq BETWEEN $1 AND $2 AND id IN (SELECT event_id FROM receipts) AND state `+where, span[0], span[1]).Scan(&n)
+		*sum += n
+		return err
+	}
 	err := y.s.write(ctx, func(t *tx) error {
 		lost, proven = 0, 0
 		for _, span := range spans {
-			var p int64
-			if err := t.row(`SELECT count(*) FROM events WHERE seq BETWEEN $1 AND $2 AND state = 'proven' AND id IN (SELECT event_id FROM receipts)`, span[0], span[1]).Scan(&p); err != nil {
+			// What a former log has proven, and this one never got, is lost to nobody.
+			if err := errors.Join(count(t, span, &proven, `= 'proven'`), count(t, span, &lost, `IN ('sent', 'receipted', 'proven')`)); err != nil {
 				return err
 			}
-			n, err := t.changed(`UPDATE events SET state = 'local' WHERE seq BETWEEN $1 AND $2 AND state IN ('sent', 'receipted', 'proven')`, span[0], span[1])
-			if err != nil {
+			if err := t.exec(`UPDATE events SET state = 'local' WHERE seq BETWEEN $1 AND $2 AND state IN ('sent', 'receipted', 'proven')`, span[0], span[1]); err != nil {
 				return err
 			}
-			lost, proven = lost+n, proven+p
 		}
 		if proven == 0 {
 			return nil

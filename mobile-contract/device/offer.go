@@ -107,7 +107,7 @@ func readPeer(t *tx, id *Identity, m carry.Message) (*peer, error) {
 	}
 	all := introduced{keys{t, id}, nil}
 	for _, line := range m.Lines[1:] {
-		if err := all.learn(line); err != nil {
+		if err := all.learn(line, payload.Device); err != nil {
 			return nil, err
 		}
 	}
@@ -150,14 +150,22 @@ func (i introduced) DeviceKey(device event.UUID) (seal.PublicKey, bool, error) {
 	return key, ok, nil
 }
 
-// learn takes up an enrolment that the pinned authority sealed.
-func (i *introduced) learn(line []byte) error {
+// learn takes up an enrolment that the pinned authority sealed, by which the device
+// that shows it is introduced. One by another authority is refused, unless there is
+// no need of it, or it is by the authority of a former log of this device: where a
+// log has just been continued by another one, the two sides may belong to different
+// ones for a while. It proves nothing then; the next sync brings the key.
+func (i *introduced) learn(line []byte, shows event.UUID) error {
 	v, refusal, err := seal.Verify(line, oneKey{i.id.Authority, i.id.AuthorityKey})
 	if err != nil {
 		return err
 	}
 	if refusal != nil {
-		return handoverf("the introduction in it is not by this device's authority: %w", refusal)
+		aside, err := i.aside(refusal, shows)
+		if err != nil || aside {
+			return err
+		}
+		return handoverf("the introduction in it is not by this device's authority; if the ledger is continued by another one, go over to that first: %w", refusal)
 	}
 	b, ok := v.Body().(*event.DeviceEnrolled)
 	if !ok {
@@ -172,6 +180,19 @@ func (i *introduced) learn(line []byte) error {
 	}
 	i.more[b.Device] = key
 	return nil
+}
+
+// aside reports whether an introduction by another authority may be passed over.
+func (i *introduced) aside(r *seal.Refusal, shows event.UUID) (bool, error) {
+	if r.Code != seal.CodeUnknownDevice || r.Claimed.Type != event.TypeDeviceEnrolled {
+		return false, nil
+	}
+	if _, known, err := i.keys.DeviceKey(shows); err != nil || known {
+		return known, err
+	}
+	var n int
+	err := i.t.row(`SELECT count(*) FROM former_logs WHERE authority = $1`, r.Claimed.Device[:]).Scan(&n)
+	return n > 0, err
 }
 
 // forUs refuses an offer to somebody else.

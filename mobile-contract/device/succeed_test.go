@@ -185,6 +185,61 @@ func TestSucceedAfterDisaster(t *testing.T) {
 	n.Fsck()
 }
 
+// A handover that was offered under the former log is accepted and concluded across
+// the succession, in whichever order the two go over.
+func TestHandoverAcrossLogs(t *testing.T) {
+	for _, giverFirst := range []bool{true, false} {
+		s := servertest.Start(t)
+		giver, k := field(t, s)
+		lab := s.AddOrg("lab")
+		taker, _ := enrol(t, s, "Wang Fang", lab)
+		sync(t, taker)
+		sync(t, giver)
+		sample := capture(t, giver, k, &event.SampleCollected{Matrix: "water", SealNo: "S-9"}).Body.(*event.SampleCollected)
+		offer, err := giver.Offer(t.Context(), device.OfferRequest{Case: k, To: event.Holder{Name: "Laboratory", Org: lab}, Mode: "by_hand", Purpose: "analysis", Place: "door",
+			Items: []event.HandoverItem{{Item: event.Ref{Kind: "sample", ID: sample.Sample}, Seal: "intact"}}, Introduce: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := s.Successor(t, "ledger.test/next", servertest.Succession{})
+		over := func(d *device.Store) {
+			t.Helper()
+			if _, err := d.Succeed(t.Context(), device.SuccessorRequest{Client: client(t, n)}); err != nil {
+				t.Fatal(err)
+			}
+			sync(t, d)
+		}
+		if giverFirst {
+			over(giver)
+		} else {
+			over(taker)
+		}
+		accepted, err := taker.Accept(t.Context(), handed(t, offer), device.Findings{Count: 1, Introduce: true,
+			Seals: []event.SealFound{{Item: event.Ref{Kind: "sample", ID: sample.Sample}, SealNo: "S-9", Seal: "intact"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := giver.Conclude(t.Context(), handed(t, accepted)); err != nil {
+			t.Fatal(err)
+		}
+		if giverFirst {
+			over(taker)
+		} else {
+			over(giver)
+		}
+		for range 2 {
+			sync(t, giver)
+			sync(t, taker)
+		}
+		for _, d := range []*device.Store{giver, taker} {
+			if st := status(t, d); st.UncheckedPeers != 0 || st.OpenHandovers != 0 || st.Unproven() != 0 || len(st.Anomalies) != 0 {
+				t.Errorf("giver first %v: %+v", giverFirst, st)
+			}
+		}
+		n.Fsck()
+	}
+}
+
 // What is no true successor changes nothing; where it is a lie, both sides of it are kept.
 func TestFalseSuccessors(t *testing.T) {
 	for name, c := range map[string]struct {
