@@ -67,16 +67,16 @@ type svPage struct {
 }
 
 func svPageOf(tx *store.Tx, tab string, who projection.Person) (p svPage, err error) {
-	p = svPage{Tab: tab, Me: who, Decides: who.Has(event.RoleSupervisor, event.RoleAdmin), All: all(who)}
+	p = svPage{Tab: tab, Me: who, Decides: who.Has(event.RoleSupervisor, event.RoleAdmin), All: seesAll(who)}
 	p.Org, _, err = projection.OrgByID(tx, who.Org)
 	return p, err
 }
 
-// all reports whether a person looks after every organisation.
-func all(p projection.Person) bool { return p.Has(event.RoleAdmin, event.RoleAuditor) }
+// seesAll reports whether a person looks after every organisation.
+func seesAll(p projection.Person) bool { return p.Has(event.RoleAdmin, event.RoleAuditor) }
 
 // looksAfter reports whether an organisation's people and devices are a person's to look after.
-func looksAfter(p projection.Person, org event.UUID) bool { return all(p) || org == p.Org }
+func looksAfter(p projection.Person, org event.UUID) bool { return seesAll(p) || org == p.Org }
 
 type svHome struct {
 	svPage
@@ -135,7 +135,7 @@ func caseRows(tx *store.Tx, who projection.Person) (rows []svCaseRow, err error)
 	for _, c := range list {
 		open[c.ID] = true
 	}
-	if all(who) {
+	if seesAll(who) {
 		if list, err = projection.Cases(tx); err != nil {
 			return nil, err
 		}

@@ -130,8 +130,8 @@ func caseEvents(tx *store.Tx, id event.UUID) ([]projection.Entry, error) {
 	return kept, err
 }
 
-// features finds what has a place in a case.
-func features(tx *store.Tx, id event.UUID) ([]export.Feature, error) {
+// caseFeatures finds what has a place in a case.
+func caseFeatures(tx *store.Tx, id event.UUID) ([]export.Feature, error) {
 	events, err := caseEvents(tx, id)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (k *Console) svMapData(c *fiber.Ctx) error {
 		if _, err := visible(tx, id, who); err != nil {
 			return err
 		}
-		list, err = features(tx, id)
+		list, err = caseFeatures(tx, id)
 		return err
 	})
 	if err != nil {
@@ -217,7 +217,7 @@ func (k *Console) svLinks(c *fiber.Ctx) error {
 			return err
 		}
 		for _, e := range events {
-			for _, n := range named(e) {
+			for _, n := range namedBy(e) {
 				p.Names[n.ID] = n.Label
 			}
 		}
@@ -246,8 +246,8 @@ func (k *Console) svLinks(c *fiber.Ctx) error {
 	return k.render(c, "supervisor/links", page.Case.Number, p)
 }
 
-// named gives the things that an event names, with what people call them.
-func named(e projection.Entry) []svNode {
+// namedBy gives the things that an event names, with what people call them.
+func namedBy(e projection.Entry) []svNode {
 	one := func(id event.UUID, label string) []svNode { return []svNode{{ID: id.String(), Label: label}} }
 	switch b := e.Body.(type) {
 	case *event.SiteRecorded:

@@ -127,3 +127,14 @@ func CountQuarantine(tx *store.Tx, device event.UUID) (n int64, err error) {
 	_, err = tx.Get("SELECT count(*) FROM quarantine WHERE device = $1", store.Args(device[:]), &n)
 	return n, err
 }
+
+// DeviceCount is how many events of a case a device sealed.
+type DeviceCount struct{ Dev, Events int64 }
+
+// CaseDevices counts the events of a case by the device that sealed them.
+func CaseDevices(tx *store.Tx, id event.UUID) ([]DeviceCount, error) {
+	return all(tx, func(scan func(...any) error) (c DeviceCount, err error) {
+		err = scan(&c.Dev, &c.Events)
+		return c, err
+	}, "SELECT dev, count(*) FROM events WHERE case_n = (SELECT n FROM cases WHERE id = $1) GROUP BY dev ORDER BY dev", id[:])
+}
