@@ -94,7 +94,7 @@ func authority() []event.Body {
 		&event.LabelBlock{Device: UUID(31), Prefix: "S-", First: 1, Last: 500, Request: ID("request")},
 		&event.RulePack{Pack: "default", Version: "2026.1", Jurisdiction: "CN", Effective: "2026-01-01", SHA256: Digest("{}"), Content: "{}"},
 		&event.BundleExported{Bundle: UUID(52), ManifestSHA256: Digest("manifest"), Shown: 120, Hidden: 4, CheckpointSize: 200, Purpose: "transfer to the court"},
-		&event.LogPredecessor{Origin: "custody.example/log-2025", Size: 4711, Root: event.Root(Digest("root")), Checkpoint: "custody.example/log-2025\n4711\n…\n", Reason: "restored from backup"},
+		&event.LogPredecessor{Origin: "custody.example/log-2025", Size: 4711, Root: event.Root(Digest("root")), Checkpoint: "custody.example/log-2025\n4711\n…\n", Reason: "restored from backup", Endorsement: []byte("{}")},
 	}
 }
 
