@@ -127,14 +127,7 @@ func (p *Page) contrast() (faults []string) {
 		Size, Weight float64
 	}
 	p.Eval(marked, &texts)
-	behind := make([][]string, len(texts))
-	Call(p, css.Enable, cdp.Empty{})
-	for _, n := range p.nodes("[data-audit]", len(texts)) {
-		if at, err := strconv.Atoi(n.AttributeValue("data-audit")); err == nil && at < len(behind) {
-			behind[at] = Call(p, css.GetBackgroundColors, css.GetBackgroundColorsParams{NodeID: n.NodeID}).BackgroundColors
-		}
-	}
-	Call(p, css.Disable, cdp.Empty{})
+	behind := p.grounds(len(texts))
 	p.Eval(`document.querySelectorAll('[data-audit]').forEach((e) => e.removeAttribute('data-audit'))`, nil)
 	for i, x := range texts {
 		least := leastContrast
@@ -151,6 +144,40 @@ func (p *Page) contrast() (faults []string) {
 		}
 	}
 	return faults
+}
+
+// grounds gives the colours behind each of n marked texts. A browser that has just
+// come to a page may count its nodes anew meanwhile: then they are asked for again.
+func (p *Page) grounds(n int) [][]string {
+	Call(p, css.Enable, cdp.Empty{})
+	defer Call(p, css.Disable, cdp.Empty{})
+	for tries := 5; ; tries-- {
+		behind, err := p.groundsOnce(n)
+		if err == nil {
+			return behind
+		}
+		if tries == 0 || !strings.Contains(err.Error(), "Could not find node") {
+			p.T.Fatalf("CSS.getBackgroundColors: %v%s", err, p.where())
+		}
+	}
+}
+
+func (p *Page) groundsOnce(n int) ([][]string, error) {
+	ctx, cancel := context.WithTimeout(p.Ctx, stepLimit)
+	defer cancel()
+	behind := make([][]string, n)
+	for _, node := range p.nodes("[data-audit]", n) {
+		at, err := strconv.Atoi(node.AttributeValue("data-audit"))
+		if err != nil || at >= n {
+			continue
+		}
+		out, err := chromedp.Call(ctx, css.GetBackgroundColors, css.GetBackgroundColorsParams{NodeID: node.NodeID})
+		if err != nil {
+			return nil, err
+		}
+		behind[at] = out.BackgroundColors
+	}
+	return behind, nil
 }
 
 // nodes finds elements through chromedp's own view of the document: asking the

@@ -258,7 +258,7 @@ func (p *Page) Text(selector string) (text string) {
 	return text
 }
 
-// Until waits until an expression is true, across navigations.
+// Until waits until an expression, or what its promise comes to, is true, across navigations.
 func (p *Page) Until(expression string) {
 	p.T.Helper()
 	tick := time.NewTicker(pollEvery)
@@ -266,7 +266,7 @@ func (p *Page) Until(expression string) {
 	last := time.After(stepLimit)
 	for {
 		var ok bool
-		if err := p.TryEval("Boolean("+expression+")", &ok); err == nil && ok {
+		if err := p.TryEval("Promise.resolve("+expression+").then(Boolean)", &ok); err == nil && ok {
 			return
 		}
 		select {
@@ -338,6 +338,9 @@ func (p *Page) Shot(name string) {
 }
 
 func (p *Page) keep(name string) error {
+	if err := p.TryEval(`scrollTo(0, 0)`, nil); err != nil { // what sticks to the window would stand in the middle of the picture
+		return err
+	}
 	ctx, cancel := context.WithTimeout(p.Ctx, stepLimit)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))

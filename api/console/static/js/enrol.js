@@ -11,7 +11,7 @@ const byID = (id) => document.getElementById(id);
 const form = byID('enrol');
 
 /** when writes a time as people read it, with its offset. */
-const when = (stamp) => `${new Date(stamp).toLocaleString(locale())} (${stamp.slice(-6)})`;
+const when = (stamp) => `${new Date(stamp).toLocaleString(locale())} (${/(?:Z|[+-]\d\d:\d\d)$/.exec(stamp)?.[0].replace('Z', 'UTC')})`;
 
 let file = '';
 
@@ -91,6 +91,8 @@ if (navigator.mediaDevices?.getUserMedia && 'BarcodeDetector' in globalThis) {
     }
   });
 }
+
+if (!globalThis.isSecureContext) show(form, [{ path: '', message: t('workstation.js.insecure') }]);
 
 watch((s) => draw(s).catch((cause) => show(form, say(cause))));
 status().catch((cause) => {

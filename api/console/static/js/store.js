@@ -31,9 +31,18 @@ const done = (request) => new Promise((resolve, reject) => {
 
 let opening = null;
 
-/** open gives the browser's one database. */
+/**
+ * open gives the browser's one database. It is opened behind a lock: a page that holds
+ * one is not frozen into the back/forward cache, where a database half made would keep
+ * every later page waiting.
+ */
 export function open() {
-  opening ??= new Promise((resolve, reject) => {
+  opening ??= navigator.locks ? navigator.locks.request('fieldseal-store', connect) : connect();
+  return opening;
+}
+
+function connect() {
+  return new Promise((resolve, reject) => {
     const fail = (why, cause) => {
       opening = null;
       reject(new StoreError(why, cause));
@@ -60,7 +69,6 @@ export function open() {
     };
     return undefined;
   });
-  return opening;
 }
 
 /**
