@@ -18,7 +18,9 @@ func TestWordsAreComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	argument := regexp.MustCompile(`\{\d\}`)
-	arguments := func(s string) []string { return slices.Compact(slices.Sorted(slices.Values(argument.FindAllString(s, -1)))) }
+	arguments := func(s string) []string {
+		return slices.Compact(slices.Sorted(slices.Values(argument.FindAllString(s, -1))))
+	}
 	en, zh := all["en"], all["zh"]
 	if len(en) < 50 {
 		t.Fatalf("only %d words", len(en))
