@@ -35,7 +35,7 @@ import (
 // home is where the desks begin.
 const home = "/desk/"
 
-// Parts are what the desks stand on; all are required, Secure aside.
+// Parts are what the desks stand on; all are required, those of Court aside.
 type Parts struct {
 	Engine *ingest.Engine
 	Store  *store.Store
@@ -54,6 +54,8 @@ type Parts struct {
 	RequestID func(c *fiber.Ctx) string
 	// Record computes the custody record of a case as the ledger of the given size tells it.
 	Record func(ctx context.Context, id event.UUID) (r *custody.Record, size int64, err error)
+	// Court is what the court desk gives out.
+	Court Court
 }
 
 // Console answers for the desks.
@@ -64,6 +66,8 @@ type Console struct {
 	pages  *pages
 	live   *live.Hub
 	charts *chart.Reader
+	// version is of what the verify page loads.
+	version string
 }
 
 // New makes the desks. It does no I/O; an error is one of the program's own pages.
@@ -73,6 +77,7 @@ func New(p Parts) (*Console, error) {
 		return nil, err
 	}
 	k := &Console{Parts: p, public: public, secure: public.Scheme == "https", live: live.New(p.Engine, p.Store, p.Log), charts: chart.New(p.Store, 0)}
+	k.version = k.verifyVersion()
 	k.pages, err = newPages()
 	return k, err
 }

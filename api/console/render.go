@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"path"
 	"strings"
 	"sync"
@@ -154,7 +155,7 @@ func (p *pages) funcs(lang string, zone *time.Location) template.FuncMap {
 	if lang == "zh" {
 		dayLayout = "2006年1月2日"
 	}
-	return template.FuncMap{
+	m := template.FuncMap{
 		"t": w.say, "words": w.under, "lang": func() string { return lang },
 		"asset": func(name string) string { return "/desk/static/" + p.version + "/" + name },
 		"stamp": in("2006-01-02 15:04:05 -07:00"), "clock": in("15:04:05"), "day": in(dayLayout), "iso": func(v any) (string, error) {
@@ -170,6 +171,8 @@ func (p *pages) funcs(lang string, zone *time.Location) template.FuncMap {
 		},
 		"dict": dict, "qr": qrSVG, "list": func(items ...string) []string { return items },
 	}
+	maps.Copy(m, recordFuncs(lang))
+	return m
 }
 
 // num writes a whole number with groups of three digits, as both languages do.

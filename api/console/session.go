@@ -20,8 +20,9 @@ const (
 	cookieName = "fieldseal_session"
 	csrfHeader = "X-CSRF-Token"
 	csrfField  = "csrf"
-	// maxForm caps a form that is not an act: a login, a choice of language.
-	maxForm = 16 << 10
+	// maxForm caps a form that is not an act: a login, a choice of language, or of the
+	// exhibits of a bundle, of which 500 have about 30 KiB.
+	maxForm = 64 << 10
 )
 
 type localKey int

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
@@ -9,6 +10,9 @@ import (
 	"fieldseal/api/console"
 	"fieldseal/api/fault"
 	"fieldseal/api/wire"
+	"fieldseal/sync/bundle"
+	"fieldseal/sync/bundle/source"
+	"fieldseal/sync/certificate"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
@@ -22,7 +26,22 @@ func (s *Server) newConsole(slow fiber.Handler) (*console.Console, error) {
 		Engine: s.engine, Store: s.store, Blobs: s.blobs, Book: s.book, Log: s.log, Now: s.now, Audience: s.cfg.Audience,
 		SignIn: s.checkLogin, Slow: slow, ReadBody: readBody, RequestID: requestID,
 		Record: s.judge,
+		Court:  console.Court{Export: s.Export, Certify: s.Certify, Fonts: s.cfg.Fonts, Verifier: s.cfg.Verifier},
 	})
+}
+
+// Certify gathers what a certificate of a case states, with the witnesses of this ledger.
+func (s *Server) Certify(ctx context.Context, o certificate.Options) (in certificate.Input, err error) {
+	if s.cfg.Witnesses != nil {
+		o.Witnesses, o.Quorum = s.cfg.Witnesses.Keys()
+	}
+	former, done, err := s.former(ctx, bundle.Options{Case: o.Case, WithoutMedia: true})
+	if err != nil {
+		return in, err
+	}
+	o.Former = former
+	in, err = certificate.Gather(ctx, source.New(s.engine, s.store, s.blobs), o)
+	return in, errors.Join(err, done())
 }
 
 // checkLogin admits a person by login and password.

@@ -13,11 +13,13 @@ import (
 
 	"fieldseal/api/access"
 	"fieldseal/api/console"
+	"fieldseal/api/console/checker"
 	"fieldseal/api/fault"
 	"fieldseal/api/upload"
 	"fieldseal/api/wire"
 	"fieldseal/sync/blob"
 	"fieldseal/sync/bundle"
+	"fieldseal/sync/certificate"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/store"
 	"fieldseal/sync/thumbnail"
@@ -57,6 +59,10 @@ type Config struct {
 	Stamp func(ctx context.Context, note []byte) error
 	// Witnesses collects cosignatures; nil where no witness is configured.
 	Witnesses *collect.Collector
+	// Fonts are those of certificates, Verifier is the verifier for browsers; each is
+	// nil where it is absent, and the desks then say so.
+	Fonts    *certificate.Fonts
+	Verifier *checker.Files
 	// Former makes, or finds, the former ledger's bundle of what a bundle of this ledger
 	// is to be of: nil where that has nothing of it. done is called when it has been
 	// read. Former is nil where this ledger continues no other one that is here.

@@ -28,6 +28,8 @@ type Options struct {
 	Address  string
 	// Case is the case.
 	Case event.UUID
+	// Former is the case's bundle by the ledger that this one continues, where it lies in both.
+	Former *bundle.Former
 	// Witnesses are those whose cosignatures count, Quorum how many are needed.
 	Witnesses []*witness.Verifier
 	Quorum    int
@@ -36,7 +38,7 @@ type Options struct {
 // Gather collects what a certificate states from what a bundle is made of, and
 // judges the case as a bundle of the whole of it would be judged. The source must
 // be fresh: it answers as of one checkpoint, which the certificate then names.
-// Errors are those of bundle.Record.
+// Errors are those of bundle.RecordAfter.
 func Gather(ctx context.Context, src bundle.Source, o Options) (Input, error) {
 	in := Input{ID: o.ID, Made: o.Made, Language: o.Language, Exhibits: o.Exhibits, Purpose: o.Purpose, For: o.For, Address: o.Address}
 	note, err := src.Checkpoint(ctx)
@@ -47,7 +49,7 @@ func Gather(ctx context.Context, src bundle.Source, o Options) (Input, error) {
 	if err != nil {
 		return in, fmt.Errorf("%w: the newest checkpoint: %w", bundle.ErrSource, err)
 	}
-	if in.Record, _, err = bundle.Record(ctx, src, o.Case); err != nil {
+	if in.Record, _, err = bundle.RecordAfter(ctx, src, o.Case, o.Former); err != nil {
 		return in, err
 	}
 	in.Laboratories = Laboratories(func(yield func(event.Body) bool) {

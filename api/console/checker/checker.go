@@ -104,14 +104,15 @@ func Word(zh bool, key string) string {
 
 var words = Words()
 
-// Fragment is the page's part that a layout goes round, in a language.
-func Fragment(zh bool) (template.HTML, error) {
+// Fragment is the page's part that a layout goes round, in a language. base is the
+// address below which worker.js and verify.wasm are.
+func Fragment(zh bool, base string) (template.HTML, error) {
 	t, err := template.New("").Funcs(template.FuncMap{"w": func(k string) string { return Word(zh, k) }}).Parse(fragmentText)
 	if err != nil {
 		return "", err
 	}
 	var b bytes.Buffer
-	err = t.ExecuteTemplate(&b, "verify", nil)
+	err = t.ExecuteTemplate(&b, "verify", map[string]string{"Base": base})
 	return template.HTML(b.String()), err
 }
 
@@ -224,7 +225,7 @@ func assemblePage(worker, packed []byte) ([]byte, error) {
 	}
 	sheet := fileStyle + style
 	var b bytes.Buffer
-	err = t.ExecuteTemplate(&b, "file", map[string]string{"ScriptHash": source(script), "StyleHash": source(sheet), "Style": sheet, "Script": script,
+	err = t.ExecuteTemplate(&b, "file", map[string]string{"Base": "", "ScriptHash": source(script), "StyleHash": source(sheet), "Style": sheet, "Script": script,
 		"Worker": string(worker), "Words": compact(wordsText), "Wasm": base64.StdEncoding.EncodeToString(packed)})
 	return b.Bytes(), err
 }

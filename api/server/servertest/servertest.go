@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"fieldseal/api/access"
+	"fieldseal/api/console/checker"
 	"fieldseal/api/server"
 	"fieldseal/sync/blob"
+	"fieldseal/sync/certificate"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
@@ -51,6 +53,8 @@ type Options struct {
 	Proxied bool
 	// Witnesses makes what collects cosignatures for the world's log; none where nil.
 	Witnesses func(*ingesttest.World) *collect.Collector
+	// Verifier is the verifier for browsers; none where nil.
+	Verifier *checker.Files
 }
 
 // Start runs a server with one organisation until the test ends.
@@ -99,7 +103,10 @@ func (s *Server) serve(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.Minter = access.NewMinter(key, s.URL, time.Now)
-	cfg := server.Config{Audience: s.URL, Version: "test", Proxied: s.options.Proxied, Guarded: s.options.Guarded}
+	cfg := server.Config{Audience: s.URL, Version: "test", Proxied: s.options.Proxied, Guarded: s.options.Guarded, Verifier: s.options.Verifier}
+	if cfg.Fonts, err = certificate.OpenFonts(""); err != nil {
+		t.Fatal(err)
+	}
 	if s.options.Witnesses != nil {
 		cfg.Witnesses = s.options.Witnesses(s.World)
 	}

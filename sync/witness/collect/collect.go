@@ -177,6 +177,14 @@ func Open(ctx context.Context, cfg Config) (*Collector, error) {
 	return c, c.remember(ctx)
 }
 
+// Keys are the keys of the witnesses, and the quorum.
+func (c *Collector) Keys() (keys []*witness.Verifier, quorum int) {
+	for _, p := range c.peers {
+		keys = append(keys, p.Key)
+	}
+	return keys, c.cfg.Quorum
+}
+
 // readBack bounds the stored notes that are read at the start: enough to find,
 // behind notes without a quorum, one that has it.
 const readBack = 1000
