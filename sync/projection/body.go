@@ -52,9 +52,6 @@ func (a *applier) body(e *Entry, dev *Device, c *caseState) error {
 			e.Index, indexed(b.Pack), store.Text(b.Version), store.Text(b.Jurisdiction), string(b.Effective), b.SHA256[:])
 		return err
 	case *event.QuarantineSettled:
-		if b.Index >= e.Index {
-			return nil // carried over from a former log, whose places are other ones
-		}
 		_, err := a.tx.Exec("INSERT INTO settled (idx, item, resolution, reason, actor) VALUES ($1, $2, $3, $4, $5)",
 			e.Index, b.Index, string(b.Resolution), store.Text(b.Reason), e.Payload.Actor[:])
 		return err

@@ -87,7 +87,7 @@ func quarantined(tx *store.Tx, rows []store.QuarantineRow) ([]Quarantined, error
 			}
 			list[i].CarrierID = d.ID
 		}
-		_, err := tx.Get("SELECT resolution, reason FROM settled WHERE item = $1 ORDER BY idx DESC LIMIT 1", store.Args(r.Index), &list[i].Resolution, &list[i].Reason)
+		_, err := tx.Get("SELECT resolution, reason FROM settled WHERE item = $1 AND idx > $1 ORDER BY idx DESC LIMIT 1", store.Args(r.Index), &list[i].Resolution, &list[i].Reason)
 		if err != nil {
 			return nil, err
 		}
