@@ -28,7 +28,7 @@ func guardCommand() *cobra.Command {
 func guardShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show", Short: "Print the newest checkpoint that was acknowledged", Args: cobra.NoArgs,
-		Long:    "Print the newest checkpoint that was acknowledged, a signed note. A successor of a log that had to be frozen is begun with it: fieldseal init --predecessor.",
+		Long:    "Print the newest checkpoint that was acknowledged, a signed note. A log that had to be frozen is continued by fieldseal successor; where the data directory is gone, by fieldseal init --predecessor with this checkpoint.",
 		Example: "  fieldseal guard show --data /var/lib/fieldseal >last-checkpoint.txt",
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			cfg, err := loadConfig(dataDir(c))
