@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -185,6 +186,10 @@ func (p *labPlace) preview(file *labfile.File, match map[string]string, zh bool)
 	}
 	items := p.measurable()
 	unknown := 0
+	notHere := "this laboratory has checked in no such sample of this case"
+	if zh {
+		notHere = "并非本实验室为本案登记的样品"
+	}
 	for i := range file.Rows {
 		row := &file.Rows[i]
 		it := p.named(items, row, match)
@@ -195,6 +200,7 @@ func (p *labPlace) preview(file *labfile.File, match map[string]string, zh bool)
 			ref, r.Label = &it.Ref, it.Label
 		case row.Result.QC == "":
 			unknown++
+			v.Problems = append(v.Problems, previewFault{row.Line, "", "UNKNOWN_SAMPLE", string(labfile.Error), row.Code() + ": " + notHere})
 			if code := row.Code(); !slices.Contains(v.Unknown, code) {
 				v.Unknown = append(v.Unknown, code)
 			}
@@ -202,6 +208,7 @@ func (p *labPlace) preview(file *labfile.File, match map[string]string, zh bool)
 		v.Rows = append(v.Rows, r)
 		v.Results = append(v.Results, row.Event(ref))
 	}
+	slices.SortStableFunc(v.Problems, func(a, b previewFault) int { return cmp.Compare(a.Line, b.Line) })
 	v.Errors = file.Errors() + unknown
 	v.Importable = file.Importable() && unknown == 0
 	return v
@@ -240,7 +247,7 @@ func previewOf(row *labfile.Row) previewRow {
 		r.Result = strings.TrimSpace(r.Result + " " + in.QualifierText)
 	}
 	if in.MDL.Text != "" || in.RL.Text != "" {
-		r.Limits = in.MDL.Text + " / " + in.RL.Text
+		r.Limits = cmp.Or(in.MDL.Text, "—") + " / " + cmp.Or(in.RL.Text, "—")
 	}
 	return r
 }

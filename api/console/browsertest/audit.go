@@ -50,17 +50,18 @@ func (p *Page) form() (faults []string) {
 		Title, Lang string
 		Wide        float64
 		Script      float64
-		Ids         []string
+		Over, Ids   []string
 	}
 	p.Eval(`({Title: document.title, Lang: document.documentElement.lang,
 		Wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 		Script: performance.getEntriesByType('resource').filter((r) => r.name.split('?')[0].endsWith('.js')).reduce((n, r) => n + r.decodedBodySize, 0),
+		Over: [...document.querySelectorAll('main *, header *')].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest('.scroll, .visually-hidden, dialog')).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
 		Ids: [...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i)})`, &got)
 	if got.Title == "" || got.Lang == "" {
 		faults = append(faults, fmt.Sprintf("the page has the title %q and the language %q", got.Title, got.Lang))
 	}
 	if got.Wide > 0 {
-		faults = append(faults, fmt.Sprintf("the page is %v pixels wider than the window", got.Wide))
+		faults = append(faults, fmt.Sprintf("the page is %v pixels wider than the window: %s", got.Wide, strings.Join(got.Over, " … ")))
 	}
 	if got.Script > maxScript {
 		faults = append(faults, fmt.Sprintf("the page loads %v bytes of script, at most %d are allowed", got.Script, maxScript))

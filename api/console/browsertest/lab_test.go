@@ -56,6 +56,14 @@ func (j *labRun) shot(name string) {
 	j.p.Shot("lab-" + name + "." + j.lang)
 }
 
+// small audits the page in the window of a phone.
+func (j *labRun) small(name string) {
+	j.t.Helper()
+	j.p.Size(360, 800)
+	j.shot(name)
+	j.p.Size(1280, 900)
+}
+
 func (j *labRun) item(label string, more string) string {
 	return j.path("/items/sample/%s%s", j.samples[label], more)
 }
@@ -116,9 +124,7 @@ func (j *labRun) received(handover string) {
 	p.See("#close .error")
 	p.Fill("#count", "5")
 	p.Fill("#temp", "4.2")
-	p.Size(360, 800)
-	j.shot("receiving-360")
-	p.Size(1280, 900)
+	j.small("receiving-360")
 	p.Click("#accept")
 	p.Until(`location.pathname === '/desk/lab/' && document.querySelector('#checkin td')`)
 	r := j.record()
@@ -197,6 +203,11 @@ func (j *labRun) checkedIn() {
 	p.Go("/desk/lab/")
 	p.SeeText("#risk", "W-003")
 	j.shot("home-checked-in")
+	j.small("home-360")
+	p.Go(j.item("W-001", ""))
+	j.small("item-360")
+	p.Go(j.item("W-001", "/checkin"))
+	j.small("checkin-360")
 	p.Go(j.item("W-001", ""))
 	p.Go(j.path("/labels?item=sample:%s,sample:%s", j.samples["W-001"], j.samples["W-003"]))
 	p.See(".labels svg")

@@ -100,7 +100,7 @@ func (j *watchRun) live() {
 	p.Go(j.at("/live"))
 	p.See(".chart[data-state=ready] canvas")
 	p.See("[data-live].ok")
-	p.SeeText(".chart-alarms", "3")
+	p.SeeText(".chart-alarms", "41.3")
 	j.shot("live")
 	before := j.next
 	var last int64
@@ -225,8 +225,8 @@ func (j *watchRun) waived() {
 	p := j.p
 	p.Go(j.at(""))
 	p.Click("#defects .defect details summary")
-	p.Fill("#authority-0", "Decision 2026-88 of the bureau")
-	p.Fill("#reason-0", "explained by the note of the scene")
+	p.Fill("#defects .defect input[name=authority]", "Decision 2026-88 of the bureau")
+	p.Fill("#defects .defect textarea[name=reason]", "explained by the note of the scene")
 	p.Click("#defects .defect form button.primary")
 	p.See(".done.ok")
 	if b := j.lastOf(event.TypeWaiverGranted).Body.(*event.WaiverGranted); b.Authority != "Decision 2026-88 of the bureau" {

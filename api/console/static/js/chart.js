@@ -8,13 +8,11 @@
 // Home shows everything, End follows the newest.
 
 import { getJSON } from './http.js';
+import { moment } from './moment.js';
 import { el, t, locale } from './words.js';
 
-/** Pixels of the margins: left for figures, bottom for times, top for alarms. */
-const left = 62;
+/** Pixels of the right margin; the others grow with the size of the letters. */
 const right = 14;
-const top = 16;
-const bottom = 30;
 /** A view is never shorter, milliseconds. */
 const shortest = 5_000;
 /** Rows of the table that stands for the picture; a longer stretch is to be zoomed into. */
@@ -50,6 +48,7 @@ export class Chart {
     this.view = null;
     this.at = null;
     this.build();
+    this.measure();
     this.watch();
     this.load();
   }
@@ -95,8 +94,8 @@ export class Chart {
         const now = spread();
         const span = before.view.to - before.view.from;
         const factor = before.wide > 10 && now.wide > 10 ? before.wide / now.wide : 1;
-        const under = before.view.from + ((before.mid - left) / this.width()) * span;
-        const from = under - ((now.mid - left) / this.width()) * span * factor;
+        const under = before.view.from + ((before.mid - this.left) / this.width()) * span;
+        const from = under - ((now.mid - this.left) / this.width()) * span * factor;
         if (Math.abs(now.mid - before.mid) > 3 || factor !== 1) this.setView(from, from + span * factor);
       } else {
         this.point(this.timeAt(e.offsetX));
@@ -126,9 +125,17 @@ export class Chart {
     });
   }
 
-  width() { return Math.max(50, this.canvas.clientWidth - left - right); }
-  timeAt(x) { return this.view ? this.view.from + ((x - left) / this.width()) * (this.view.to - this.view.from) : null; }
-  xOf(time) { return left + ((time - this.view.from) / (this.view.to - this.view.from)) * this.width(); }
+  /** measure takes the margins from the size of the letters: left for figures, bottom for times, top for alarms. */
+  measure() {
+    this.font = parseFloat(getComputedStyle(this.canvas).fontSize) || 12;
+    this.left = Math.round(this.font * 5.2);
+    this.top = Math.round(this.font * 1.5);
+    this.bottom = Math.round(this.font * 2.4);
+  }
+
+  width() { return Math.max(50, this.canvas.clientWidth - this.left - right); }
+  timeAt(x) { return this.view ? this.view.from + ((x - this.left) / this.width()) * (this.view.to - this.view.from) : null; }
+  xOf(time) { return this.left + ((time - this.view.from) / (this.view.to - this.view.from)) * this.width(); }
 
   setView(from, to) {
     const d = this.data;
@@ -224,7 +231,7 @@ export class Chart {
     let high = -Infinity;
     for (const i of list) if (d.n[i]) { low = Math.min(low, d.min[i]); high = Math.max(high, d.max[i]); }
     if (low > high) [low, high] = [0, 1];
-    for (const l of d.limits) if (l.id !== 'ldl' && l.value > low && l.value < high * 2.5 && l.value > 0) high = Math.max(high, l.value);
+    for (const l of d.limits) if (l.value > low && l.value < high * (/^(range|ldl)/.test(l.id) ? 1.2 : 2.5) && l.value > 0) high = Math.max(high, l.value);
     if (low > 0 && low < high * 0.6) low = 0;
     const margin = (high - low || Math.abs(high) || 1) * 0.06;
     return [low === 0 ? 0 : low - margin, high + margin];
@@ -236,13 +243,15 @@ export class Chart {
     const w = c.clientWidth;
     const h = c.clientHeight;
     if (!w || !h) return;
+    this.measure();
+    const { left, top, bottom } = this;
     if (c.width !== Math.round(w * ratio) || c.height !== Math.round(h * ratio)) { c.width = Math.round(w * ratio); c.height = Math.round(h * ratio); }
     const g = c.getContext('2d');
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.clearRect(0, 0, w, h);
     const css = getComputedStyle(c);
     const colour = (name) => css.getPropertyValue(`--${name}`).trim() || '#333';
-    g.font = `12px ${css.fontFamily}`;
+    g.font = `${this.font}px ${css.fontFamily}`;
     const d = this.data;
     if (!d || !this.view || !d.t.length) {
       g.fillStyle = colour('muted');
@@ -268,8 +277,9 @@ export class Chart {
   }
 
   drawGrid({ g, w, h, y, colour, low, high, d }) {
+    const { left, bottom, font } = this;
     const factor = 10 ** d.scale;
-    const rows = steps(low / factor, high / factor, Math.max(2, Math.round(h / 60)));
+    const rows = steps(low / factor, high / factor, Math.max(2, Math.round(h / (font * 5))));
     const places = Math.max(0, -Math.floor(Math.log10(rows.step) + 1e-9));
     g.strokeStyle = colour('line');
     g.fillStyle = colour('muted');
@@ -288,7 +298,7 @@ export class Chart {
     g.textBaseline = 'top';
     if (d.unit) g.fillText(d.unit, 4, 0);
     const span = this.view.to - this.view.from;
-    const step = spans.find((s) => (span / s) * 84 < this.width()) ?? spans.at(-1) * Math.ceil(span / spans.at(-1) / 6);
+    const step = spans.find((s) => (span / s) * font * 7 < this.width()) ?? spans.at(-1) * Math.ceil(span / spans.at(-1) / 6);
     const offset = d.zoned ? new Date(this.view.from).getTimezoneOffset() * 60_000 : 0;
     g.textAlign = 'center';
     g.beginPath();
@@ -297,7 +307,7 @@ export class Chart {
       g.moveTo(x, h - bottom);
       g.lineTo(x, h - bottom + 5);
       const text = step >= 86_400_000 ? this.day(at) : this.clock(at, step < 60_000);
-      if (x > left + 20 && x < w - right - 18) g.fillText(text, x, h - bottom + 8);
+      if (x > left + font * 1.6 && x < w - right - font * 1.5) g.fillText(text, x, h - bottom + 8);
     }
     g.moveTo(left, h - bottom + 0.5);
     g.lineTo(w - right, h - bottom + 0.5);
@@ -305,6 +315,7 @@ export class Chart {
   }
 
   drawGaps({ g, h, colour, d }) {
+    const { left, top, bottom } = this;
     g.fillStyle = colour('warn-soft');
     g.strokeStyle = colour('warn');
     for (const [from, to] of d.gaps) {
@@ -362,6 +373,7 @@ export class Chart {
   }
 
   drawLimits({ g, w, y, colour, low, high, d }) {
+    const { left, font } = this;
     let lastY = -99;
     for (const l of d.limits.toSorted((a, b) => b.value - a.value)) {
       if (l.value < low || l.value > high) continue;
@@ -374,15 +386,18 @@ export class Chart {
       g.lineTo(w - right, at);
       g.stroke();
       g.setLineDash([]);
-      if (Math.abs(at - lastY) < 14) continue;
+      if (Math.abs(at - lastY) < font + 3) continue;
       lastY = at;
       g.textAlign = 'right';
       g.textBaseline = 'bottom';
-      g.fillText(`${this.title(l)} ${l.exact_text ?? exact(l.value, d.scale)}`, w - right - 4, at - 2);
+      const value = exact(l.value, d.scale);
+      const text = `${this.title(l)} ${value}`;
+      g.fillText(g.measureText(text).width < this.width() - 8 ? text : value, w - right - 4, at - 2);
     }
   }
 
   drawMarks({ g, h, colour, list, d }) {
+    const { left, top, bottom } = this;
     g.fillStyle = colour('bad');
     for (const a of d.alarms) {
       const from = Math.max(left, this.xOf(a.from));
@@ -415,6 +430,7 @@ export class Chart {
   }
 
   drawCursor({ g, h, y, colour, d }) {
+    const { top, bottom } = this;
     const i = this.bucketAt(this.at);
     if (i < 0) { if (this.at === null) this.readout.textContent = this.sum(); return; }
     const x = Math.round(this.xOf(d.t[i] + d.width_ms / 2)) + 0.5;
@@ -462,10 +478,7 @@ export class Chart {
   zone() { return this.data.zoned ? {} : { timeZone: 'UTC' }; }
   clock(at, seconds) { return new Date(at).toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', ...(seconds && { second: '2-digit' }), hour12: false, ...this.zone() }); }
   day(at) { return new Date(at).toLocaleDateString(locale(), { month: 'short', day: 'numeric', ...this.zone() }); }
-  moment(at) {
-    const text = new Date(at).toLocaleString(locale(), { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false, ...(this.data.zoned && { timeZoneName: 'shortOffset' }), ...this.zone() });
-    return this.data.zoned ? text : `${text} ${t('draw.chart.nozone')}`;
-  }
+  moment(at) { return this.data.zoned ? moment(at) : `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} ${t('draw.chart.nozone')}`; }
 
   /** words says what one bucket holds. */
   words(i) {

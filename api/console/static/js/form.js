@@ -47,9 +47,9 @@ export function localStamp(value) {
   return value && !Number.isNaN(date.getTime()) ? stampOf(date) : undefined;
 }
 
-/** localValue is a time as a datetime-local field shows it. */
+/** localValue is a time as a datetime-local field shows it, to the second. */
 export function localValue(date) {
-  return stampOf(date).slice(0, 16);
+  return stampOf(date).slice(0, 19);
 }
 
 /** fieldsOf lists the form's fields that count now. */
@@ -108,11 +108,25 @@ export function clear(form) {
   }
 }
 
+/** mend takes the message off the field that a person is changing. */
+function mend(ev) {
+  const f = ev.target;
+  for (const x of f.form?.elements ?? []) {
+    if (x.name !== f.name || !x.hasAttribute('aria-invalid')) continue;
+    document.getElementById(x.getAttribute('aria-describedby'))?.remove();
+    x.removeAttribute('aria-invalid');
+    x.removeAttribute('aria-describedby');
+  }
+}
+
+const mending = new WeakSet();
 let serial = 0;
 
 /** show puts messages at the fields that they are about, the others at the top, and moves the focus to the first. */
 export function show(form, problems) {
   clear(form);
+  if (!mending.has(form)) form.addEventListener('input', mend);
+  mending.add(form);
   const fields = fieldsOf(form);
   const general = [];
   let first = null;

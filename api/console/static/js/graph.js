@@ -3,7 +3,7 @@
 // vehicle → site → party → account. Plain SVG, laid out here; the table below it says
 // the same in words.
 
-import { el, t } from './words.js';
+import { el, fit, t } from './words.js';
 
 const space = 'http://www.w3.org/2000/svg';
 const boxWide = 168;
@@ -98,18 +98,6 @@ function layersOf(ids, pairs) {
   return layer;
 }
 
-/** fit cuts a text to a width, wide characters counting double. */
-export function fit(text, most) {
-  let used = 0;
-  let out = '';
-  for (const c of text) {
-    used += c.codePointAt(0) > 0x2e7f ? 2 : 1;
-    if (used > most) return `${out}…`;
-    out += c;
-  }
-  return out;
-}
-
 /** Graph draws the JSON {nodes: [{id, kind, label}], edges: [{from, to, relation, basis}]} of the block that data-graph names. */
 export class Graph {
   constructor(host) {
@@ -130,8 +118,8 @@ export class Graph {
     const lines = this.edges.map((e) => this.edge(e, at)).filter(Boolean);
     const boxes = this.nodes.map((n) => this.box(n, at.get(n.id)));
     this.root = svg('svg', { class: 'graph-svg', viewBox: `-10 -10 ${this.size[0]} ${this.size[1]}`, role: 'group', 'aria-label': t('draw.graph.label', this.nodes.length, this.edges.length) },
-      svg('defs', {}, svg('marker', { id: 'arrow', viewBox: '0 0 10 10', refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: 'auto-start-reverse' }, svg('path', { d: 'M0 0L10 5L0 10z', class: 'graph-arrow' }))),
-      ...lines.map((l) => l.line), ...boxes);
+      svg('defs', {}, svg('marker', { id: 'arrow', viewBox: '0 0 10 10', refX: 9, refY: 5, markerWidth: 9, markerHeight: 9, markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse' }, svg('path', { d: 'M0 0L10 5L0 10z', class: 'graph-arrow' }))),
+      ...lines.map((l) => l.line), ...this.relations(at), ...boxes);
     this.lines = lines;
     this.frame = el('div', { class: 'graph-frame', tabindex: 0, role: 'region', 'aria-label': t('draw.graph.label', this.nodes.length, this.edges.length) }, this.root);
     this.host.replaceChildren(el('div', { class: 'row chart-tools no-print' }, button('draw.zoom.in', () => this.zoom(1.25), '+'), button('draw.zoom.out', () => this.zoom(0.8), '−'),
@@ -162,10 +150,20 @@ export class Graph {
     return { line, e };
   }
 
+  /** relations writes what the links into a box say, each once, beside their arrows. */
+  relations(at) {
+    const into = new Map();
+    for (const e of this.edges) {
+      if (!at.get(e.from) || !at.get(e.to) || at.get(e.to).layer <= at.get(e.from).layer) continue;
+      into.set(e.to, (into.get(e.to) ?? new Set()).add(e.relation));
+    }
+    return [...into].flatMap(([id, words]) => [...words].slice(0, 3).map((w, i) => svg('text', { class: 'graph-relation', x: at.get(id).x - 12, y: at.get(id).y + boxTall / 2 - 7 + (i === 0 ? 0 : 6 + i * 13), 'text-anchor': 'end' }, fit(w, 15))));
+  }
+
   box(n, p) {
     const g = svg('g', { class: `graph-node kind-${n.kind}`, transform: `translate(${p.x} ${p.y})`, tabindex: 0, role: 'button', 'aria-label': `${n.label}, ${t(`draw.kind.${n.kind}`)}` },
       svg('rect', { width: boxWide, height: boxTall, rx: 4 }), svg('text', { class: 'graph-kind', x: 8, y: 15 }, t(`draw.kind.${n.kind}`)),
-      svg('text', { class: 'graph-label', x: 8, y: 34 }, fit(n.label, 21)), svg('title', {}, n.label));
+      svg('text', { class: 'graph-label', x: 8, y: 34 }, fit(n.label, 18)), svg('title', {}, n.label));
     const show = () => this.choose(n, g);
     g.addEventListener('click', show);
     g.addEventListener('focus', show);

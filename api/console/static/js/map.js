@@ -7,7 +7,7 @@
 // buttons bring a thing to the middle.
 
 import { getJSON } from './http.js';
-import { el, t } from './words.js';
+import { el, fit, t } from './words.js';
 
 const space = 'http://www.w3.org/2000/svg';
 /** Metres of a degree of latitude, near enough for a picture. */
@@ -199,7 +199,7 @@ export class Plan {
       g.append(svg('title', {}, this.name(f)));
       g.addEventListener('click', () => { this.chosen = f; this.draw(); this.tell(f); });
       shapes.push(g);
-      if (f.geometry.type !== 'LineString') labels.push({ f, x: x + 8, y: y - 9, text: [...this.name(f)].slice(0, 28).join('') });
+      if (f.geometry.type !== 'LineString') labels.push({ f, x: x + 8, y: y - 9, text: fit(this.name(f), 32) });
     }
     labels.sort((a, b) => (b.f === this.chosen) - (a.f === this.chosen) || (order[a.f.kind] ?? 9) - (order[b.f.kind] ?? 9));
     const boxes = labels.map((l) => ({ x: l.x, y: l.y, w: [...l.text].reduce((s, c) => s + (c.codePointAt(0) > 0x2e7f ? 13 : 7.2), 6), h: 18 }));

@@ -31,3 +31,15 @@ export function el(name, attributes = {}, ...children) {
   e.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
   return e;
 }
+
+/** fit cuts a text to a width in letters, wide characters counting double. */
+export function fit(text, most) {
+  let used = 0;
+  let out = '';
+  for (const c of text) {
+    used += c.codePointAt(0) > 0x2e7f ? 2 : 1;
+    if (used > most) return `${out}…`;
+    out += c;
+  }
+  return out;
+}

@@ -53,12 +53,10 @@ async function preview() {
 const columns = ['line', 'sample', 'analyte', 'method', 'result', 'unit', 'limits', 'analysed', 'problem'];
 
 function draw(file, v) {
-  const unknown = new Set(v.unknown);
   const byLine = Map.groupBy(v.problems, (p) => p.line);
   const parts = Math.ceil(v.results.length / Number(d.max));
   const line = (r) => {
-    const list = [...(byLine.get(r.line) ?? [])];
-    if (unknown.has(r.sample) && !r.label && !r.qc) list.unshift({ severity: 'error', text: t('lab.js.import.unknown'), column: '' });
+    const list = byLine.get(r.line) ?? [];
     const worst = list.some((p) => p.severity === 'error') ? 'has-error' : list.length ? 'has-warning' : '';
     return el('tr', { class: worst }, el('td', { class: 'n' }, String(r.line)), el('td', { class: 'mono' }, r.sample, r.label && r.label !== r.sample ? ` → ${r.label}` : '', r.qc ? [' ', el('span', { class: 'tag' }, r.qc)] : ''),
       el('td', {}, r.analyte, r.cas ? [' ', el('span', { class: 'mono muted' }, r.cas)] : ''), el('td', {}, r.method), el('td', { class: 'n' }, r.result), el('td', {}, r.unit), el('td', { class: 'n' }, r.limits), el('td', {}, r.analysed),
@@ -66,7 +64,7 @@ function draw(file, v) {
   };
   section.replaceChildren(
     el('p', { class: `note ${v.importable ? 'ok' : 'bad'}`, role: 'status' }, v.importable ? t('lab.js.import.ok', v.rows.length, parts) : t('lab.js.import.bad', v.errors)),
-    unknown.size ? matching(v.unknown) : '',
+    v.unknown.length ? matching(v.unknown) : '',
     el('h2', {}, t('lab.js.import.problems', v.problems.length)),
     v.problems.length ? el('ul', { class: 'plain warnings' }, v.problems.map((p) => el('li', {}, el('span', { class: `tag ${p.severity === 'error' ? 'bad' : 'warn'}` }, t(`lab.js.import.${p.severity}`)), ` ${p.line ? `${t('lab.js.import.col.line')} ${p.line}` : t('lab.js.import.file')}${p.column ? ` · ${p.column}` : ''}: ${p.text} `, el('span', { class: 'mono muted' }, p.code))))
       : el('p', { class: 'empty' }, t('lab.js.import.no_problems')),

@@ -2,7 +2,8 @@
 // reads a whole case, so it is not asked for before the page stands.
 
 import { getJSON } from '../http.js';
-import { el, locale, t } from '../words.js';
+import { moment } from '../moment.js';
+import { el, t } from '../words.js';
 import { listen } from '../live.js';
 
 const rows = [...document.querySelectorAll('tr[data-case]')];
@@ -20,7 +21,7 @@ async function count(row) {
     if (a.next_us) {
       const at = new Date(a.next_us / 1000);
       const left = at - Date.now();
-      next.replaceChildren(el('time', { datetime: at.toISOString(), class: `due ${left <= 0 ? 'over' : left < 172_800_000 ? 'soon' : ''}` }, at.toLocaleString(locale(), { dateStyle: 'short', timeStyle: 'short' })));
+      next.replaceChildren(el('time', { datetime: at.toISOString(), class: `due ${left <= 0 ? 'over' : left < 172_800_000 ? 'soon' : ''}` }, moment(at)));
     }
   } catch (e) {
     cell.append(el('span', { class: 'muted' }, ` ${e.message}`));
