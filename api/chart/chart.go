@@ -201,7 +201,7 @@ func (r *Reader) draw(tx *store.Tx, k *caseIndex, s *series, q Query) (Chart, er
 	ch := s.started.Channels[q.Channel]
 	lane := s.lane(q.Command)
 	out := Chart{Series: q.Series, Channel: q.Channel, Command: lane.command, Name: ch.Name, Unit: ch.Unit, First: lane.first, Last: lane.last, Zoned: s.zoned,
-		PeriodMS: lane.period, Untimed: s.untimed, Broken: s.broken, Withdrawn: s.withdrawn, Twice: s.twice, Index: k.upTo}
+		Gaps: [][2]int64{}, PeriodMS: lane.period, Untimed: s.untimed, Broken: s.broken, Withdrawn: s.withdrawn, Twice: s.twice, Index: k.upTo}
 	q.Command = lane.command
 	if q.From == 0 && q.To == 0 {
 		q.From, q.To = lane.first, lane.last+1
@@ -332,7 +332,10 @@ func (p *pen) write() {
 	if !p.meansFit(list) {
 		o.MeanScale = p.scale
 	}
-	o.T, o.Gaps = make([]int64, 0, len(list)), slices.Clip(o.Gaps)
+	for _, column := range []*[]int64{&o.T, &o.N, &o.Min, &o.Max, &o.Mean, &o.Empty, &o.Fault, &o.Over} {
+		*column = make([]int64, 0, len(list)) // empty, never null
+	}
+	o.Flags = make([]string, 0, len(list))
 	for _, b := range list {
 		o.T, o.N = append(o.T, b.at), append(o.N, b.n)
 		o.Min, o.Max = append(o.Min, atScale(b.min, p.scale)), append(o.Max, atScale(b.max, p.scale))

@@ -243,6 +243,33 @@ func defectsOf(r *custody.Record, now time.Time) (open, waived []svDefect) {
 	return open, waived
 }
 
+// svGroup is the defects of one kind.
+type svGroup struct {
+	Code        custody.Code
+	Severity    custody.Severity
+	Title, Cure custody.Text
+	Defects     []svDefect
+}
+
+// groupsOf gathers defects by their code, those that can be cured first, then the
+// fatal ones, each section in the order of its most urgent defect.
+func groupsOf(list []svDefect) (groups []svGroup) {
+	for _, section := range []custody.Severity{custody.Curable, custody.Fatal, custody.Warning} {
+		for _, d := range list {
+			if d.Severity != section {
+				continue
+			}
+			at := slices.IndexFunc(groups, func(g svGroup) bool { return g.Code == d.Code })
+			if at < 0 {
+				at = len(groups)
+				groups = append(groups, svGroup{Code: d.Code, Severity: d.Severity, Title: d.Title, Cure: d.Cure})
+			}
+			groups[at].Defects = append(groups[at].Defects, d)
+		}
+	}
+	return groups
+}
+
 func curable(d svDefect) bool { return d.Severity == custody.Curable }
 
 func dossierDeadline(r *custody.Record, code custody.Code, now time.Time) *deadline {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"fieldseal/api/export"
@@ -53,7 +54,8 @@ func (k *Console) svCaseOf(c *fiber.Ctx, part string) (p svCasePage, err error) 
 type svCaseData struct {
 	svCasePage
 	Record       *custody.Record
-	Open, Waived []svDefect
+	Groups       []svGroup
+	Waived       []svDefect
 	Fatal, Cures int
 	Missing      []projection.MediaRef
 	Quarantine   int
@@ -69,8 +71,9 @@ func (k *Console) svCase(c *fiber.Ctx) error {
 	if p.Record, _, err = k.record(c, page.Case.ID); err != nil {
 		return err
 	}
-	p.Open, p.Waived = defectsOf(p.Record, k.Now())
-	for _, d := range p.Open {
+	open, waived := defectsOf(p.Record, k.Now())
+	p.Groups, p.Waived = groupsOf(open), waived
+	for _, d := range open {
 		switch d.Severity {
 		case custody.Fatal:
 			p.Fatal++
@@ -216,9 +219,10 @@ func (k *Console) svLinks(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
+		kinds := map[string]string{}
 		for _, e := range events {
 			for _, n := range namedBy(e) {
-				p.Names[n.ID] = n.Label
+				p.Names[n.ID], kinds[n.ID] = n.Label, n.Kind
 			}
 		}
 		seen := map[string]bool{}
@@ -229,7 +233,7 @@ func (k *Console) svLinks(c *fiber.Ctx) error {
 			}
 			if !seen[id] {
 				seen[id] = true
-				p.Graph.Nodes = append(p.Graph.Nodes, svNode{id, string(r.Kind), p.Names[id]})
+				p.Graph.Nodes = append(p.Graph.Nodes, svNode{id, cmp.Or(kinds[id], string(r.Kind)), p.Names[id]})
 			}
 			return id
 		}
@@ -259,7 +263,7 @@ func namedBy(e projection.Entry) []svNode {
 		for _, i := range b.Identifiers {
 			label += " " + i.Value
 		}
-		return one(b.Object, label)
+		return []svNode{{b.Object.String(), string(b.Kind), label}}
 	case *event.SampleCollected:
 		return one(b.Sample, b.Label)
 	case *event.SubsampleMade:

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -21,8 +22,8 @@ const (
 	// quarantinePage is how many lines a page lists.
 	quarantinePage = 50
 	// maxLineShown is how much of a line's content is shown: it may be anything that anybody sent.
-	maxLineShown  = 16 << 10
-	looksPage = 100
+	maxLineShown = 16 << 10
+	looksPage    = 100
 )
 
 // overseenBy lists what a person looks after before a log place, newest first, at
@@ -184,11 +185,9 @@ func shownLine(line []byte) (text string, cut bool) {
 	if !utf8.Valid(data) {
 		return strconv.QuoteToASCII(string(data[:min(len(data), maxLineShown)])), len(data) > maxLineShown
 	}
-	var v any
-	if len(data) <= maxLineShown && json.Unmarshal(data, &v) == nil {
-		if pretty, err := json.MarshalIndent(json.RawMessage(data), "", "  "); err == nil {
-			data = pretty
-		}
+	var pretty bytes.Buffer
+	if len(data) <= maxLineShown && json.Indent(&pretty, data, "", "  ") == nil {
+		data = pretty.Bytes()
 	}
 	if len(data) > 2*maxLineShown {
 		return string(data[:2*maxLineShown]), true
@@ -199,6 +198,8 @@ func shownLine(line []byte) (text string, cut bool) {
 type svLook struct {
 	access.Look
 	Who, OrgName, Number string
+	// Key is that of the word for Kind; empty where there is none.
+	Key string
 }
 
 type svLooksPage struct {
@@ -241,6 +242,11 @@ func (k *Console) svLooks(c *fiber.Ctx) error {
 	})
 	if err != nil {
 		return err
+	}
+	for i := range p.Looks {
+		if key := "sv.look." + p.Looks[i].Kind; k.pages.words["en"][key] != "" {
+			p.Looks[i].Key = key
+		}
 	}
 	return k.render(c, "supervisor/looks", "sv.looks.title", p)
 }
