@@ -105,6 +105,9 @@ func (s *successor) run(ctx context.Context) (err error) {
 	if err := s.checked(ctx); err != nil {
 		return err
 	}
+	if s.why != nil {
+		s.cfg.Former = "" // no bundle can be made of what is left of it
+	}
 	if s.shareMedia {
 		if s.cfg.Media, err = filepath.Abs(s.old.path(s.old.Media)); err != nil {
 			return err
@@ -288,7 +291,11 @@ func (s *successor) tell(sum *carry.Summary, passwords int64, endorsed bool) {
 	}
 	line("  in %s: the witnesses and time-stamping authorities of the new log; its key must be told to each witness", filepath.Join(s.cfg.dir, configName))
 	line("  codes for enrolment that were open have ended; issue new ones: fieldseal admin code")
-	line("  a case's bundle shows both logs: fieldseal bundle --data %s", s.cfg.dir)
+	if s.why == nil {
+		line("  a case's bundle shows both logs: fieldseal bundle --data %s", s.cfg.dir)
+	} else {
+		line("  a case's bundle shows the new log alone, unless it is given one that was made of the former log: fieldseal bundle --former FILE")
+	}
 }
 
 // tellLost says what nobody carried over, where the database was not whole.

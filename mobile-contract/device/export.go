@@ -48,7 +48,7 @@ fieldseal：单台设备的明文存档
 events.ndjson 为本设备的事件（每行一个 DSSE 信封，字节原样，按顺序）；pulled.ndjson 为本设备核验过的
 他人事件；carried.ndjson 为交接时出示的他人事件；entries.json 为服务器告知的各行在账本中的位置；
 media/ 为照片和文件，以其字节的 SHA-256 命名；
-proofs/ 为账本包含证明；checkpoints/ 为见过的账本检查点。用 sha256sum -c SHA256SUMS 可核对全部
+former/ 为本设备此前所属账本的证明与检查点；proofs/ 为账本包含证明；checkpoints/ 为见过的账本检查点。用 sha256sum -c SHA256SUMS 可核对全部
 文件。存档中不含私钥。
 `
 
@@ -105,7 +105,7 @@ func (s *Store) ExportArchive(ctx context.Context, w io.Writer) error {
 			func() error { return a.anomalies(t) },
 		}
 		if id != nil {
-			parts = append(parts, func() error { return a.identity(id) }, func() error { return a.proofs(t, id) })
+			parts = append(parts, func() error { return a.identity(id) }, func() error { return a.proofs(t, id) }, func() error { return a.former(t, id) })
 		}
 		for _, part := range parts {
 			if err := part(); err != nil {
@@ -281,9 +281,14 @@ func (a *archive) identity(id *Identity) error {
 
 // proofs writes a C2SP tlog-proof for every proven event.
 func (a *archive) proofs(t *tx, id *Identity) error {
-	rows, err := t.rows(`SELECT e.seq, e.id, e.line, r.idx, r.received_us, r.kind, e.state = 'quarantined', r.proof,
+	return a.proofFiles(t, id, "", `SELECT e.seq, e.id, e.line, r.idx, r.received_us, r.kind, r.status = 'quarantined', r.proof,
 		(SELECT note FROM checkpoints WHERE size = r.proof_size AND state = 'linked' ORDER BY rowid LIMIT 1)
 		FROM events e JOIN receipts r ON r.event_id = e.id WHERE r.proof IS NOT NULL ORDER BY e.seq`)
+}
+
+// proofFiles writes the proofs that a query gives into a folder of the archive.
+func (a *archive) proofFiles(t *tx, id *Identity, folder, query string, args ...any) error {
+	rows, err := t.rows(query, args...)
 	return each(rows, err, func(rows *sql.Rows) error {
 		var u unproven
 		var flat, note []byte
@@ -302,7 +307,7 @@ func (a *archive) proofs(t *tx, id *Identity) error {
 		for ; len(flat) >= ledger.HashSize; flat = flat[ledger.HashSize:] {
 			p.Hashes = append(p.Hashes, ledger.Hash(flat[:ledger.HashSize]))
 		}
-		return a.text(fmt.Sprintf("proofs/%08d-%.16s.tlog-proof", u.seq, u.id), string(p.Marshal()))
+		return a.text(fmt.Sprintf(folder+"proofs/%08d-%.16s.tlog-proof", u.seq, u.id), string(p.Marshal()))
 	})
 }
 

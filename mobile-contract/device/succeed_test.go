@@ -1,8 +1,10 @@
 package device_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -100,6 +102,7 @@ func TestSucceed(t *testing.T) {
 			t.Errorf("%+v", words[0])
 		}
 	}
+	checkFormerArchive(t, d, s, f.Proven)
 	// And over one more log, past which it captured nothing.
 	third := n.Successor(t, "ledger.test/third", servertest.Succession{})
 	if f, err = d.Succeed(t.Context(), device.SuccessorRequest{Client: client(t, third)}); err != nil || f.Origin != "ledger.test/next" {
@@ -112,6 +115,46 @@ func TestSucceed(t *testing.T) {
 	s.Fsck()
 	n.Fsck()
 	third.Fsck()
+}
+
+// checkFormerArchive requires that an archive proves what the former log has proven.
+func checkFormerArchive(t *testing.T, d *device.Store, s *servertest.Server, want int64) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := d.ExportArchive(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var proven int64
+	log := false
+	for _, f := range z.File {
+		log = log || f.Name == "former/1/log.json"
+		if !strings.HasPrefix(f.Name, "former/1/proofs/") {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := ledger.ParseProof(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := p.VerifyLeaf(s.LogKey.Verifier()); err != nil {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+		proven++
+	}
+	if proven != want || !log {
+		t.Errorf("%d proofs of the former log, want %d; its description: %v", proven, want, log)
+	}
 }
 
 // A device that last synced long ago has the former log prove how it ended; where

@@ -125,7 +125,7 @@ func (v *verifier) readEvents() error {
 			v.found.take(&b.jobs[i])
 		}
 		b.release()
-		if v.found.bytes > maxJudged {
+		if v.before+v.found.bytes > maxJudged {
 			cancel()
 			for range ordered { // let the reader end
 			}

@@ -83,6 +83,9 @@ func (v *verifier) within(r io.ReaderAt, size int64) (*verifier, error) {
 	o := v.o
 	o.Progress = nil
 	inner := &verifier{ctx: v.ctx, o: o, verdict: &Verdict{Failures: []Failure{}}, witnesses: v.witnesses, depth: v.depth + 1}
+	if v.found != nil {
+		inner.before = v.before + v.found.bytes
+	}
 	inner.ask()
 	if err := inner.run(r, size); err != nil {
 		if v.ctx.Err() != nil {

@@ -126,6 +126,8 @@ type verifier struct {
 	// depth is how many bundles this one lies within.
 	former *verifier
 	depth  int
+	// before is how many bytes of payloads the bundles have that this one lies within.
+	before int64
 	// late are proofs about this ledger in the bundle of the one that continues it.
 	late map[ledger.Size]*seenTree
 }
