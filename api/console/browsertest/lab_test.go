@@ -10,6 +10,8 @@ import (
 
 	"fieldseal/api/console/browsertest"
 	"fieldseal/sync/event"
+
+	"github.com/chromedp/chromedp/kb"
 )
 
 // hostile is a label that somebody in the field has sealed.
@@ -216,14 +218,8 @@ func (j *labRun) checkedIn() {
 
 func (j *labRun) kept() {
 	p := j.p
-	p.Go(j.item("W-001", "/store"))
-	answer(p, "move", "moved")
-	p.Fill("#location", "cold room 1")
-	p.Click("#keep button.primary")
-	p.SeeText("#keep .error", map[string]string{"en": "needed", "zh": "必填"}[j.lang])
-	p.Fill("#reason", "Shelf 4 is being cleaned")
-	p.Click("#keep button.primary")
-	p.SeeText(".steps", "cold room 1")
+	j.byKeyboard()
+	j.byCamera()
 
 	p.Go(j.item("W-001", "/subsample"))
 	p.Until(`document.querySelector('#label').value === 'W-001-1'`)
@@ -270,6 +266,56 @@ func (j *labRun) kept() {
 	if it := j.scene.item("W-001"); it.Balance == nil || it.Balance.Left.String() != "459.5" || it.Holder.Location != "cold room 1" {
 		j.t.Errorf("W-001: %+v %+v", it.Balance, it.Holder)
 	}
+}
+
+// byKeyboard moves the sample without a mouse: Tab, arrows, letters, Enter.
+func (j *labRun) byKeyboard() {
+	p := j.p
+	p.Go(j.item("W-001", "/store"))
+	p.See("#keep")
+	j.tabTo(`document.activeElement.name === 'move'`)
+	p.Keys(kb.ArrowDown + kb.ArrowUp + kb.ArrowDown)
+	p.Until(`document.querySelector('input[name=move]:checked').value === 'moved'`)
+	j.tabTo(`document.activeElement.id === 'location'`)
+	p.Eval(`document.activeElement.select()`, nil)
+	p.Keys("cold room 1")
+	j.tabTo(`document.activeElement.matches('#keep button.primary')`)
+	p.Keys(kb.Enter)
+	p.SeeText("#keep .error", map[string]string{"en": "needed", "zh": "必填"}[j.lang])
+	p.Until(`document.activeElement.id === 'reason'`) // the focus is where the fault is
+	p.Keys("Shelf 4 is being cleaned")
+	p.Gone("#keep .error")
+	j.tabTo(`document.activeElement.matches('#keep button.primary')`)
+	p.Keys(kb.Enter)
+	p.SeeText(".steps", "cold room 1")
+}
+
+// tabTo presses Tab until the focus is where an expression says.
+func (j *labRun) tabTo(expression string) {
+	j.t.Helper()
+	const most = 60 // more than a page has places for the focus
+	for range most {
+		var there bool
+		j.p.Eval(expression, &there)
+		if there {
+			return
+		}
+		j.p.Keys(kb.Tab)
+	}
+	j.t.Fatalf("the Tab key does not lead to %s", expression)
+}
+
+// byCamera scans a label with the camera: where the browser cannot read codes it says
+// so, and where it can the label opens its item.
+func (j *labRun) byCamera() {
+	p := j.p
+	p.Go("/desk/lab/")
+	p.Eval(`delete globalThis.BarcodeDetector`, nil)
+	p.Click("[data-camera]")
+	p.See("#scan .bad")
+	p.Eval(`globalThis.BarcodeDetector = class { async detect() { return [{ rawValue: 'W-001' }]; } }`, nil)
+	p.Click("[data-camera]")
+	p.Until(`location.pathname.includes('` + j.samples["W-001"].String() + `')`)
 }
 
 // goodFile is a laboratory's file as such files are, for the samples of the scene.

@@ -40,6 +40,8 @@ type scene struct {
 	field      *ingesttest.Device
 	caseID     event.UUID
 	samples    map[string]event.UUID
+	// to is the person that offers are made to; zero for the organisation.
+	to event.UUID
 }
 
 func newScene(t *testing.T) *scene {
@@ -102,7 +104,7 @@ func (s *scene) offer(to event.UUID, name string, labels ...string) event.UUID {
 	s.t.Helper()
 	s.field.Clock = s.field.Clock.Add(30 * time.Minute)
 	terms := event.Terms{Handover: s.ID(), Case: s.caseID, From: event.Holder{Person: s.field.Person, Org: s.Org, Name: "Li Wei 李伟", Device: s.field.ID},
-		To: event.Holder{Org: to, Name: name}, Mode: "by_hand", Purpose: "analysis", Place: "Gate 2, Northern Laboratory",
+		To: event.Holder{Person: s.to, Org: to, Name: name}, Mode: "by_hand", Purpose: "analysis", Place: "Gate 2, Northern Laboratory",
 		Relinquished: event.StampOf(s.field.Clock), Count: int64(len(labels)), TempC: dec("4.5")}
 	for _, l := range labels {
 		terms.Items = append(terms.Items, event.HandoverItem{Item: event.Ref{Kind: "sample", ID: s.samples[l]}, Label: l, SealNo: "C-" + l, Seal: "intact"})
@@ -113,6 +115,28 @@ func (s *scene) offer(to event.UUID, name string, labels ...string) event.UUID {
 	}
 	s.Submit(s.field.Seal(s.caseID, &event.CustodyOffered{Terms: string(text), Digest: event.TermsDigest(string(text))}))
 	return terms.Handover
+}
+
+// terms gives the exact terms of a handover and the id of its offer.
+func (s *scene) terms(handover event.UUID) (text string, offer event.ID) {
+	s.t.Helper()
+	for _, h := range s.record().Handovers {
+		if h.Handover == handover {
+			offer = h.Offer
+		}
+	}
+	s.Read(func(tx *store.Tx) error {
+		row, _, err := projection.EventByID(tx, offer)
+		if err != nil {
+			return err
+		}
+		e, err := projection.EntryOf(row)
+		if b, ok := e.Body.(*event.CustodyOffered); ok {
+			text = b.Terms
+		}
+		return err
+	})
+	return text, offer
 }
 
 // record is the custody record of the scene's case now.
