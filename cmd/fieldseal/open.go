@@ -183,6 +183,9 @@ func layOut(cfg Config) error {
 		return fmt.Errorf("%s is a data directory already; nothing was changed", cfg.dir)
 	}
 	keys := cfg.path(cfg.Keys)
+	if _, err := os.Stat(filepath.Join(keys, authorityKeyFile)); err == nil {
+		return fmt.Errorf("%s has keys and no %s: it is left from a command that was cut short. Remove it, and run the command again; nothing was changed", cfg.dir, configName)
+	}
 	for _, dir := range []string{cfg.dir, keys, filepath.Dir(cfg.path(cfg.Guard)), cfg.path(cfg.Media), cfg.path(cfg.Derivatives)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"fieldseal/mobile-contract/device/fieldcli"
 	"fieldseal/sync/bundle/verify"
 	"fieldseal/sync/event"
+	"fieldseal/sync/seal"
+	"fieldseal/sync/store"
 )
 
 // kit is a device as its person uses it: by fieldkit.
@@ -225,6 +228,73 @@ func TestSuccessionAfterDisaster(t *testing.T) {
 	}
 	if out := must(t, "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2", "--name", "City Environment Bureau"); !strings.Contains(out, "0 organisations") {
 		t.Error(out)
+	}
+}
+
+// A last checkpoint that the log's witnesses have not cosigned is begun with only on
+// demand, and what an attempt left that was cut short is not taken for a data directory.
+func TestSuccessorRefuses(t *testing.T) {
+	old := newData(t)
+	told := make(chan string, 10)
+	reconfigure(t, old, func(c *Config) {
+		c.Witnesses = append(c.Witnesses, witnessAt(t, "police.test/w", readLogKey(t, old), told))
+	})
+	must(t, "--data", old, "freeze", "--reason", "moving")
+	to := filepath.Join(t.TempDir(), "next")
+	args := []string{"--data", to, "successor", "--old", old, "--origin", "custody.test/log-2"}
+	if _, err := do(t, "", args...); err == nil || !strings.Contains(err.Error(), "--unwitnessed") {
+		t.Errorf("without a cosignature: %v", err)
+	}
+	if _, err := do(t, "", "--data", to, "successor", "--old", old, "--origin", "custody.test/log", "--unwitnessed"); err == nil || !strings.Contains(err.Error(), "a name of its own") {
+		t.Errorf("under the former name: %v", err)
+	}
+	if out := must(t, append(args, "--unwitnessed", "--unendorsed", "--share-media")...); !strings.Contains(out, "does not vouch") {
+		t.Error(out)
+	}
+	cfg, err := loadConfig(to)
+	if err != nil || cfg.Media != filepath.Join(old, "media") || cfg.Former != old {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	must(t, "--data", to, "fsck", "--media", "--models")
+	if err := os.Remove(filepath.Join(to, configName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do(t, "", append(args, "--unwitnessed")...); err == nil || !strings.Contains(err.Error(), "cut short") {
+		t.Errorf("over what an attempt left: %v", err)
+	}
+	// A database that somebody has changed is not carried over.
+	if err := removeDB(filepath.Join(to, "fieldseal.sqlite")); err != nil {
+		t.Fatal(err)
+	}
+	change(t, filepath.Join(old, "fieldseal.sqlite"))
+	if _, err := do(t, "", "--data", filepath.Join(t.TempDir(), "other"), "successor", "--old", old, "--origin", "custody.test/log-3", "--unwitnessed"); err == nil || !strings.Contains(err.Error(), "is damaged") {
+		t.Errorf("from a damaged database: %v", err)
+	}
+}
+
+// change raises a person of a database to another role, under the authority's feet.
+func change(t *testing.T, path string) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{Driver: store.SQLite, Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Write(t.Context(), func(tx *store.Tx) error {
+		var line []byte
+		var idx int64
+		if _, err := tx.Get("SELECT idx, line FROM events WHERE type = $1 LIMIT 1", store.Args(string(event.TypePersonRegistered)), &idx, &line); err != nil {
+			return err
+		}
+		env, err := seal.ParseEnvelope(line)
+		if err != nil {
+			return err
+		}
+		env.Payload = bytes.Replace(env.Payload, []byte("inspector"), []byte("admin"), 1)
+		_, err = tx.Exec("UPDATE events SET line = $1 WHERE idx = $2", env.Encode(), idx)
+		return err
+	})
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

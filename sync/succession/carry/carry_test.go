@@ -49,6 +49,36 @@ func lines(t *testing.T, w *ingesttest.World) (list [][]byte) {
 	return list
 }
 
+// BenchmarkOver carries a log of samples over, and says how many a second.
+func BenchmarkOver(b *testing.B) {
+	const events = 5000
+	w := ingesttest.New(b)
+	d := w.AddDevice()
+	lines := [][]byte{d.Genesis()}
+	id, open := d.OpenCase("1")
+	lines = append(lines, open)
+	for i := range events {
+		lines = append(lines, d.Sample(id, fmt.Sprint("S-", i)))
+	}
+	w.Submit(lines...)
+	last, err := w.Engine.Freeze(b.Context(), "moved")
+	if err != nil {
+		b.Fatal(err)
+	}
+	entry := &event.LogPredecessor{Origin: last.Origin, Size: int64(last.Size), Root: event.Root(last.Root), Checkpoint: string(last.Note()), Reason: "moved"}
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		next := ingesttest.Empty(b, fmt.Sprint("ledger.test/next", n), func(c *ingest.Config) { c.Predecessor = entry })
+		b.StartTimer()
+		if _, err := carry.Over(b.Context(), carry.Config{From: w.Store, To: next.Engine, Held: held(true)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(events*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
 func held(here bool) func(context.Context, event.Digest) (bool, error) {
 	return func(context.Context, event.Digest) (bool, error) { return here, nil }
 }
