@@ -54,6 +54,8 @@ type courtPlace struct {
 	// Size is how many entries of the ledger it was judged at.
 	Size   int64
 	labels map[event.Ref]string
+	// concerning are the defects of each item.
+	concerning map[event.Ref][]*custody.Defect
 }
 
 // courtCase reads the case of a request, and records that it is about to be shown.
@@ -76,6 +78,7 @@ func (k *Console) courtCase(c *fiber.Ctx, what, ref string) (p courtPlace, err e
 	for i := range p.Record.Items {
 		p.labels[p.Record.Items[i].Ref] = p.Record.Items[i].Label
 	}
+	p.concerning, _ = p.Record.Concerning()
 	return p, k.looked(c, what, id, ref)
 }
 
@@ -112,26 +115,10 @@ func (p *courtPlace) Time(id event.ID) (t timing) {
 	return t
 }
 
-// defectsOf lists the defects that touch a thing; of none: those that touch no
-// thing of the record.
-func (p *courtPlace) defectsOf(ref *event.Ref) (list []custody.Defect) {
-	for _, d := range p.Record.Defects {
-		on := slices.Clone(d.Also)
-		if d.Item != nil {
-			on = append(on, *d.Item)
-		}
-		known := slices.ContainsFunc(on, func(r event.Ref) bool { _, ok := p.labels[r]; return ok })
-		if ref == nil && !known || ref != nil && slices.Contains(on, *ref) {
-			list = append(list, d)
-		}
-	}
-	return list
-}
-
 // tally counts defects by weight.
 type tally struct{ F, C, W int }
 
-func tallyOf(list []custody.Defect) (t tally) {
+func tallyOf(list []*custody.Defect) (t tally) {
 	for _, d := range list {
 		switch d.Severity {
 		case custody.Fatal:
@@ -147,6 +134,22 @@ func tallyOf(list []custody.Defect) (t tally) {
 
 // None reports whether there is no defect.
 func (t tally) None() bool { return t == tally{} }
+
+// allDefects are the record's defects by reference, as the pages take them.
+func (p *courtPlace) allDefects() (list []*custody.Defect) {
+	for i := range p.Record.Defects {
+		list = append(list, &p.Record.Defects[i])
+	}
+	return list
+}
+
+// Gap reports whether a handover's unexplained time is more than the rules allow.
+func (p *courtPlace) Gap(handover event.UUID) bool {
+	return slices.ContainsFunc(p.Record.Defects, func(d custody.Defect) bool {
+		ref := event.Ref{Kind: "handover", ID: handover}
+		return d.Code == "CUSTODY_GAP" && (d.Item != nil && *d.Item == ref || slices.Contains(d.Also, ref))
+	})
+}
 
 // derived reports whether a digital item is a crop, copy or enhancement of another.
 func derived(it *custody.Item) bool {

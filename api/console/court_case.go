@@ -17,7 +17,7 @@ type casePage struct {
 	OpenedEvent                      event.ID
 	Physical, Originals, Derivatives []exhibitRow
 	Tally                            tally
-	General                          []custody.Defect
+	Defects                          []*custody.Defect
 	Grants                           []grantInfo
 	Org                              projection.Org
 	Quarantine                       []store.QuarantineRow
@@ -47,7 +47,7 @@ func (k *Console) courtCasePage(c *fiber.Ctx) error {
 	}
 	for i := range p.Record.Items {
 		it := &p.Record.Items[i]
-		row := exhibitRow{Item: it, Tally: tallyOf(p.defectsOf(&it.Ref)), Unexplained: unexplained(it)}
+		row := exhibitRow{Item: it, Tally: tallyOf(p.concerning[it.Ref]), Unexplained: unexplained(it)}
 		switch {
 		case it.Kind == custody.Physical:
 			p.Physical = append(p.Physical, row)
@@ -57,7 +57,7 @@ func (k *Console) courtCasePage(c *fiber.Ctx) error {
 			p.Originals = append(p.Originals, row)
 		}
 	}
-	p.Tally, p.General = tallyOf(p.Record.Defects), p.defectsOf(nil)
+	p.Tally, p.Defects = tallyOf(p.allDefects()), p.allDefects()
 	err = k.read(c, func(tx *store.Tx, _ projection.Person) (err error) {
 		if p.Org, _, err = projection.OrgByID(tx, p.Case.Org); err != nil {
 			return err

@@ -3,6 +3,7 @@ package console
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"fieldseal/api/fault"
 	"fieldseal/api/wire"
@@ -29,7 +30,7 @@ type eventPage struct {
 	Line        int
 	LineDigest  event.Digest
 	Corrections []custody.AmendmentInfo
-	Defects     []custody.Defect
+	Defects     []*custody.Defect
 	// Proven is the checkpoint that the inclusion proof leads to.
 	Proven ledger.Checkpoint
 }
@@ -65,7 +66,7 @@ func (k *Console) courtEvent(c *fiber.Ctx) error {
 		return err
 	}
 	body := jsontext.Value(p.Entry.Payload.Body).Clone()
-	if err := body.Indent(); err != nil {
+	if err := body.Indent(jsontext.WithIndent("  ")); err != nil {
 		return fmt.Errorf("console: the body of event %s: %w", row.ID, err)
 	}
 	p.Body = string(body)
@@ -74,11 +75,9 @@ func (k *Console) courtEvent(c *fiber.Ctx) error {
 			p.Corrections = append(p.Corrections, a)
 		}
 	}
-	for _, d := range p.Record.Defects {
-		for _, id := range d.Events {
-			if id == row.ID {
-				p.Defects = append(p.Defects, d)
-			}
+	for _, d := range p.allDefects() {
+		if slices.Contains(d.Events, row.ID) {
+			p.Defects = append(p.Defects, d)
 		}
 	}
 	err = k.read(c, func(tx *store.Tx, _ projection.Person) error {
@@ -114,8 +113,8 @@ func (k *Console) courtBytes(c *fiber.Ctx) error {
 	if err != nil {
 		return fmt.Errorf("console: event %s: %w", row.ID, err)
 	}
-	if c.Query("payload") != "" { // whose SHA-256 is the event's id
-		return attach(c, "event-"+short(row.ID)+".payload.json", "application/json", env.Payload)
+	if c.Query("signed") != "" { // whose SHA-256 is the event's id
+		return attach(c, "event-"+short(row.ID)+".signed", "application/octet-stream", seal.PAE(env.PayloadType, env.Payload))
 	}
 	return attach(c, "event-"+short(row.ID)+".dsse.json", "application/json", row.Line)
 }

@@ -32,14 +32,22 @@ type exhibitPage struct {
 	Files   []courtFile
 	// Pictures are the photos of it, Copies what was derived from it.
 	Pictures, Copies, Parts []*custody.Item
-	Labs                    []certificate.Laboratory
-	Reports                 []custody.ReportInfo
-	Defects                 []custody.Defect
-	Handovers               []custody.HandoverInfo
-	Corrections             []custody.AmendmentInfo
-	Compared                []custody.Comparison
-	Holds                   []holdInfo
-	MayExport, MayCertify   bool
+	// PartResults are the results on what was taken from it.
+	PartResults           []partResult
+	Labs                  []certificate.Laboratory
+	Reports               []custody.ReportInfo
+	Defects               []*custody.Defect
+	Handovers             []custody.HandoverInfo
+	Corrections           []custody.AmendmentInfo
+	Compared              []custody.Comparison
+	Holds                 []holdInfo
+	MayExport, MayCertify bool
+}
+
+// partResult is a result on a part of the exhibit.
+type partResult struct {
+	Part *custody.Item
+	custody.ResultInfo
 }
 
 // courtFact is one thing that its record says: the words court.fact.KEY, and the value.
@@ -126,7 +134,7 @@ func (p *exhibitPage) related() {
 			p.Group = "derivative"
 		}
 	}
-	p.Defects = p.defectsOf(&p.Item.Ref)
+	p.Defects = p.concerning[p.Item.Ref]
 	events := map[event.ID]bool{p.Item.Origin: true}
 	for _, s := range p.Item.Steps {
 		events[s.Event] = true
@@ -156,8 +164,10 @@ func (p *exhibitPage) related() {
 			p.Corrections = append(p.Corrections, a)
 		}
 	}
+	p.partResults(p.Item, map[event.Ref]bool{})
 	for _, r := range p.Record.Reports {
-		if slices.ContainsFunc(p.Item.Results, func(x custody.ResultInfo) bool { return x.Report == r.Report }) {
+		if slices.ContainsFunc(p.Item.Results, func(x custody.ResultInfo) bool { return x.Report == r.Report }) ||
+			slices.ContainsFunc(p.PartResults, func(x partResult) bool { return x.Report == r.Report }) {
 			p.Reports = append(p.Reports, r)
 		}
 	}
@@ -166,6 +176,32 @@ func (p *exhibitPage) related() {
 			p.Compared = append(p.Compared, x)
 		}
 	}
+}
+
+// partResults collects the results on what was taken from an item, and from that.
+func (p *exhibitPage) partResults(it *custody.Item, seen map[event.Ref]bool) {
+	for _, ref := range it.Subsamples {
+		part := itemOf(p.Record, ref)
+		if part == nil || seen[ref] {
+			continue
+		}
+		seen[ref] = true
+		for _, r := range part.Results {
+			p.PartResults = append(p.PartResults, partResult{part, r})
+		}
+		p.partResults(part, seen)
+	}
+}
+
+// Opened reports whether the seal was found broken because the exhibit was opened
+// to take a part of it.
+func (p *exhibitPage) Opened(id event.ID) bool {
+	return slices.ContainsFunc(p.Item.Steps, func(s custody.Step) bool { return s.Event == id && s.Kind == custody.StepSubsampled })
+}
+
+// OverGap reports whether one of its handovers took longer than the rules allow.
+func (p *exhibitPage) OverGap() bool {
+	return slices.ContainsFunc(p.Handovers, func(h custody.HandoverInfo) bool { return p.Gap(h.Handover) })
 }
 
 // load reads what the record does not repeat: the body that it was sealed with, who
@@ -198,29 +234,33 @@ func (p *exhibitPage) loadOrigin(tx *store.Tx) error {
 		p.Place = e.Payload.Place
 	}
 	if site := siteOf(e.Body); !site.IsZero() {
-		if p.Site, err = siteBody(tx, site); err != nil {
+		if p.Site, err = siteBody(tx, p.Case.ID, site); err != nil {
 			return err
 		}
 	}
 	return p.loadPeople(tx)
 }
 
-// siteBody reads how a scene was first recorded; nil where it is not here.
-func siteBody(tx *store.Tx, id event.UUID) (*event.SiteRecorded, error) {
-	it, found, err := projection.ItemByID(tx, id)
-	if err != nil || !found {
-		return nil, err
-	}
-	row, found, err := tx.EventAt(it.Index)
-	if err != nil || !found {
-		return nil, err
-	}
-	e, err := projection.EntryOf(row)
+// siteBody reads how a scene of the case was first recorded; nil where it is not here.
+func siteBody(tx *store.Tx, in, id event.UUID) (*event.SiteRecorded, error) {
+	places, err := projection.CasePlaces(tx, in, -1, event.TypeSiteRecorded)
 	if err != nil {
 		return nil, err
 	}
-	site, _ := e.Body.(*event.SiteRecorded)
-	return site, nil
+	for _, at := range places {
+		row, found, err := tx.EventAt(at)
+		if err != nil || !found {
+			return nil, err
+		}
+		e, err := projection.EntryOf(row)
+		if err != nil {
+			return nil, err
+		}
+		if site, ok := e.Body.(*event.SiteRecorded); ok && site.Site == id {
+			return site, nil
+		}
+	}
+	return nil, nil
 }
 
 // loadPeople names everyone who took part in the exhibit's coming into the case.

@@ -64,6 +64,10 @@ func lasting(lang string, d time.Duration) string {
 		return fmt.Sprintf(en, a, b)
 	}
 	switch {
+	case d == 0 && lang == "zh":
+		return "不足 1 秒"
+	case d == 0:
+		return "less than 1 s"
 	case days > 0:
 		return pick("%d d %d h", "%d 天 %d 小时", days, hours)
 	case hours > 0:

@@ -173,7 +173,7 @@ type document struct {
 
 func newDocument(in Input, f *Fonts, known map[event.Ref]int) *document {
 	zh := in.Language == bag.Chinese
-	d := &document{in: in, r: in.Record, zh: zh, p: newPaper(f, zh), labels: map[event.Ref]string{}, byItem: map[event.Ref][]*custody.Defect{},
+	d := &document{in: in, r: in.Record, zh: zh, p: newPaper(f, zh), labels: map[event.Ref]string{},
 		labs: map[event.UUID]*Laboratory{}, pages: map[event.Ref]int{}, known: known}
 	for i := range in.Laboratories {
 		d.labs[in.Laboratories[i].ID] = &in.Laboratories[i]
@@ -185,28 +185,8 @@ func newDocument(in Input, f *Fonts, known map[event.Ref]int) *document {
 			d.items = append(d.items, it)
 		}
 	}
-	for i := range d.r.Defects {
-		d.assign(&d.r.Defects[i])
-	}
+	d.byItem, d.general = d.r.Concerning()
 	return d
-}
-
-// assign gives a defect to the exhibits that it is about, or to the case.
-func (d *document) assign(f *custody.Defect) {
-	on := slices.Clone(f.Also)
-	if f.Item != nil {
-		on = append(on, *f.Item)
-	}
-	placed := false
-	for _, ref := range on {
-		if _, ok := d.labels[ref]; ok {
-			d.byItem[ref] = append(d.byItem[ref], f)
-			placed = true
-		}
-	}
-	if !placed {
-		d.general = append(d.general, f)
-	}
 }
 
 // defects are those of the exhibits covered and of the case, each once.

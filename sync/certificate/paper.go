@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -82,7 +83,8 @@ func (p *paper) gap(height float64) {
 func (p *paper) use(fc face, size float64) {
 	if !p.added[fc] {
 		p.added[fc] = true
-		p.pdf.AddUTF8FontFromBytes(familyOf[fc], "", p.fonts.data[fc])
+		// A copy: the library writes into what it is given when it cuts the font down.
+		p.pdf.AddUTF8FontFromBytes(familyOf[fc], "", bytes.Clone(p.fonts.data[fc]))
 	}
 	p.pdf.SetFont(familyOf[fc], "", size)
 }

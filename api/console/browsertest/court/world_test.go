@@ -2,28 +2,37 @@ package court_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
 	"fieldseal/api/console/browsertest"
+	"fieldseal/api/console/checker"
 	"fieldseal/api/console/checker/compile"
 	"fieldseal/api/server/servertest"
+	"fieldseal/sync/bundle"
+	"fieldseal/sync/bundle/source"
+	"fieldseal/sync/custody"
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
-	"fieldseal/sync/seal"
+	"fieldseal/sync/ledger"
 
 	"github.com/go-json-experiment/json"
 )
 
 func TestMain(m *testing.M) { browsertest.Main(m) }
+
+// verifier is the verifier for browsers, built once.
+var verifier = sync.OnceValues(func() (*checker.Files, error) { return compile.Files(context.Background()) })
 
 const password = "correct horse battery staple"
 
@@ -34,17 +43,21 @@ const hostile = `<img src=x onerror="document.title='owned'"><script>document.ti
 // two cases: one in which nothing is wrong, and one in which much is.
 type world struct {
 	*servertest.Server
-	t                  *testing.T
-	lab, court         event.UUID
-	zhang, li          *ingesttest.Device
-	wang, chen         *ingesttest.Device
-	zhao, qian         *ingesttest.Device
-	clerk, clerkLogin  string
-	stranger           string
+	t                 *testing.T
+	lab, court        event.UUID
+	zhang, li         *ingesttest.Device
+	wang, chen        *ingesttest.Device
+	zhao, qian        *ingesttest.Device
+	clerk, clerkLogin string
+	stranger          string
+	// base is the story's beginning and unit its minute: the plain story is told in
+	// seconds while it happens, so that what devices claim is true; the other one is of
+	// hours ago.
 	base               time.Time
+	unit               time.Duration
 	clean, dirty       event.UUID
 	sample, part       event.UUID // of the clean case
-	gapped             event.UUID // a sample of the other
+	gapped, prompt     event.UUID // samples of the other: late, and received within what the rules allow
 	photo, copied      event.UUID
 	picture            event.Media
 	missing            event.Media
@@ -53,11 +66,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	files, err := compile.Files(t.Context())
+	files, err := verifier()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Server: servertest.StartWith(t, servertest.Options{Verifier: files}), t: t, base: time.Now().Add(-5 * time.Hour).Truncate(time.Second).In(time.FixedZone("", 8*3600))}
+	w := &world{Server: servertest.StartWith(t, servertest.Options{Verifier: files}), t: t, unit: 20 * time.Millisecond}
 	w.lab, w.court = w.ID(), w.ID()
 	w.Author(ingest.Draft{Body: &event.OrgRegistered{Org: w.lab, Kind: "lab", Name: "Northern Laboratory", NameZH: "北方检测中心", Accreditation: accreditation()}},
 		ingest.Draft{Body: &event.OrgRegistered{Org: w.court, Kind: "court", Name: "District Court", NameZH: "区人民法院"}})
@@ -66,7 +79,10 @@ func newWorld(t *testing.T) *world {
 	w.zhao, w.qian = w.device("赵强 Zhao Qiang", w.lab, event.RoleAnalyst), w.device("钱进 Qian Jin", w.lab, event.RoleSupervisor)
 	w.clerk, w.clerkLogin = w.login("周洁 Zhou Jie", w.court, event.RoleClerk)
 	_, w.stranger = w.login("Stranger", w.AddOrg("police"), event.RoleInspector)
+	zone := time.FixedZone("", 8*3600)
+	w.base = time.Now().In(zone)
 	w.tellClean()
+	w.base, w.unit = time.Now().Add(-5*time.Hour).Truncate(time.Second).In(zone), time.Minute
 	w.tellDirty()
 	return w
 }
@@ -89,20 +105,20 @@ func (w *world) device(name string, org event.UUID, role event.Role) *ingesttest
 	w.t.Helper()
 	who, _ := w.Person(name, org, role)
 	d := w.AddDeviceOf(org, who)
-	d.Clock = w.base.Add(-time.Hour)
+	d.Clock = time.Now().Add(-time.Second).In(time.FixedZone("", 8*3600))
 	w.Submit(d.Genesis())
 	return d
 }
 
 // at is so many minutes into the day, as a device shows it.
 func (w *world) at(minutes int) event.Stamp {
-	return event.StampOf(w.base.Add(time.Duration(minutes) * time.Minute))
+	return event.StampOf(w.base.Add(time.Duration(minutes) * w.unit))
 }
 
 // do seals a body at a time and hands it in. Every device has seen the newest checkpoint.
 func (w *world) do(d *ingesttest.Device, id event.UUID, minutes int, body event.Body, place ...event.Place) event.ID {
 	w.t.Helper()
-	d.Clock = w.base.Add(time.Duration(minutes)*time.Minute - time.Second)
+	d.Clock = w.base.Add(time.Duration(minutes)*w.unit - time.Second)
 	p := d.Payload(id, body)
 	if len(place) > 0 {
 		p.Place = &place[0]
@@ -174,7 +190,7 @@ func (w *world) open(number, title string) (id, site event.UUID) {
 	w.Author(ingest.Draft{Case: id, Body: &event.CaseGranted{Grant: w.ID(), Org: w.lab, Right: "write", Reason: "analysis"}},
 		ingest.Draft{Case: id, Body: &event.CaseGranted{Grant: w.ID(), Org: w.court, Right: "read", Reason: "trial"}})
 	w.do(w.zhang, id, 10, &event.SiteRecorded{Site: site, Name: "Willow Creek bank 柳溪岸", Centre: w.fix(9), Start: w.at(5), End: w.at(40), Narrative: "Drums beside the creek.",
-		Officers: []event.Officer{{Person: w.zhang.Person, Name: "张伟 Zhang Wei", CredentialNo: "C-1"}, {Person: w.li.Person, Name: "李敏 Li Min", CredentialNo: "C-2"}},
+		Officers: []event.Officer{{Person: w.zhang.Person, Name: "张伟 Zhang Wei", CredentialNo: "C-" + w.zhang.Person.String()[24:28]}, {Person: w.li.Person, Name: "李敏 Li Min", CredentialNo: "C-" + w.li.Person.String()[24:28]}},
 		Party:    &event.Attendance{Name: "司机 Driver", Signing: "signed", Signature: event.Digest{7}}}, w.fix(9))
 	return id, site
 }
@@ -263,11 +279,17 @@ func (w *world) tellDirty() {
 	w.do(w.zhang, id, 34, &event.PhotoCaptured{Photo: w.ID(), Media: w.missing, Shows: "the bank", SealVisible: "no", Site: site}, w.fix(31))
 	w.do(w.zhang, id, 35, &event.EventAmended{Target: w.corrected, Reason: "point misread", Changes: []event.Change{{Path: "/point", Old: `"outfall 1"`, New: `"outfall 3"`}}})
 	w.hand(id, 95, sample)
+	second := w.collected(site, "D-002", nil)
+	w.prompt = second.Sample
+	w.do(w.zhang, id, 36, second, w.fix(25))
+	w.hand(id, 10, second)
 	w.do(w.qian, id, 200, &event.HoldPlaced{Hold: w.ID(), Items: about, Authority: "District Court 区人民法院", Reason: "retrial"})
 }
 
 // hexOf is the beginning of a digest, as people type it.
 func hexOf(d [32]byte, digits int) string { return hex.EncodeToString(d[:])[:digits] }
 
-// idOf is the id of an event's payload.
-func idOf(payload []byte) event.ID { return seal.IDOf(payload) }
+// judge gives a case's record.
+func (w *world) judge(id event.UUID) (*custody.Record, ledger.Size, error) {
+	return bundle.Record(w.t.Context(), source.New(w.Engine, w.Store, w.Blobs), id)
+}

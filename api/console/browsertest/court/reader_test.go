@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// browser is a browser's side of a session without a browser.
-type browser struct {
+// reader is a browser's side of a session without a browser.
+type reader struct {
 	t    *testing.T
 	w    *world
 	http *http.Client
@@ -19,14 +19,14 @@ type browser struct {
 	lang string
 }
 
-// newBrowser signs somebody in; nobody where login is empty.
-func newBrowser(t *testing.T, w *world, login string) *browser {
+// newReader signs somebody in; nobody where login is empty.
+func newReader(t *testing.T, w *world, login string) *reader {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, w: w, http: &http.Client{Jar: jar}, lang: "en"}
+	b := &reader{t: t, w: w, http: &http.Client{Jar: jar}, lang: "en"}
 	if login != "" {
 		if res, page := b.post("/desk/login", url.Values{"login": {login}, "password": {password}}); res.StatusCode != http.StatusOK || b.csrf == "" {
 			t.Fatalf("sign in: %d\n%s", res.StatusCode, page)
@@ -35,7 +35,7 @@ func newBrowser(t *testing.T, w *world, login string) *browser {
 	return b
 }
 
-func (b *browser) do(req *http.Request) (*http.Response, string) {
+func (b *reader) do(req *http.Request) (*http.Response, string) {
 	b.t.Helper()
 	req.Header.Set("Accept-Language", b.lang)
 	res, err := b.http.Do(req)
@@ -54,7 +54,7 @@ func (b *browser) do(req *http.Request) (*http.Response, string) {
 }
 
 // get opens a page, following where it leads.
-func (b *browser) get(path string) (*http.Response, string) {
+func (b *reader) get(path string) (*http.Response, string) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.w.URL+path, nil)
 	if err != nil {
@@ -64,7 +64,7 @@ func (b *browser) get(path string) (*http.Response, string) {
 }
 
 // post sends a form with the session's token.
-func (b *browser) post(path string, f url.Values) (*http.Response, string) {
+func (b *reader) post(path string, f url.Values) (*http.Response, string) {
 	b.t.Helper()
 	if b.csrf != "" && !f.Has("csrf") {
 		f.Set("csrf", b.csrf)
