@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"fieldseal/api/access"
@@ -31,6 +32,9 @@ type successor struct {
 	end  ending
 	last ledger.Checkpoint
 	from *store.Store
+	// archives are those of devices, found what they hold; nil where none are named.
+	archives []string
+	found    *carry.Found
 	// why is why the former database is not the whole of the former log; nil where it is.
 	why error
 }
@@ -39,15 +43,16 @@ func successorCommand() *cobra.Command {
 	var s successor
 	var old, origin, listen, url, database string
 	c := &cobra.Command{
-		Use: "successor", Short: "Open the log that continues a frozen one", Args: cobra.NoArgs,
+		Use: "successor [ARCHIVE]...", Short: "Open the log that continues a frozen one",
 		Long: "Open the log that continues a frozen one: a new data directory with a log of another name and keys of its own. It begins with the last checkpoint of the former log and carries over what work needs to go on: " +
 			"organisations, persons and their passwords, rights, rule packs, label blocks, the enrolments of devices, every event that devices sealed, and the files. " +
 			"The former authority's key endorses it, so that devices need no word from anybody: fieldkit successor.\n\n" +
 			"Keep the former data directory, and serve it as long as devices may come late: it is where the events are proven that it took in, and bundles of cases that lie in both logs are made from both.\n\n" +
+			"Where the former database is lost, the archives of devices (fieldkit export archive) tell what it lacks, as far as those devices knew it.\n\n" +
 			"If the command was cut short, remove the new data directory and run it again.",
 		Example: "  fieldseal successor --old /var/lib/fieldseal --data /var/lib/fieldseal-2027 --origin custody.example.cn/log-2027",
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			s.c = c
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			s.c, s.archives = c, args
 			if s.old, err = loadConfig(old); err != nil {
 				return err
 			}
@@ -102,6 +107,9 @@ func (s *successor) run(ctx context.Context) (err error) {
 	if s.why = carry.Whole(ctx, s.from, s.last); s.why != nil && !errors.Is(s.why, carry.ErrFormer) {
 		return s.why
 	}
+	if err := s.read(); err != nil {
+		return err
+	}
 	if err := s.checked(ctx); err != nil {
 		return err
 	}
@@ -151,6 +159,9 @@ func (s *successor) needed() int {
 func (s *successor) checked(ctx context.Context) error {
 	g, err := carry.Genesis(ctx, s.from)
 	if errors.Is(err, carry.ErrFormer) && s.why != nil { // nothing is left of it
+		if s.found != nil && s.name == "" && s.found.Genesis() != nil {
+			s.name, s.nameZH = s.found.Genesis().Name, s.found.Genesis().NameZH
+		}
 		if s.name == "" {
 			err = fmt.Errorf("%w; name the authority with --name", err)
 		} else {
@@ -241,12 +252,46 @@ func (s *successor) carry(ctx context.Context, h *house) (*carry.Summary, error)
 	if show := stages(s.c.ErrOrStderr()); show != nil {
 		bar = func(done, total int64) { show("carrying over", done, total) }
 	}
-	return carry.Over(ctx, carry.Config{From: s.from, To: h.engine, Progress: bar, Held: func(ctx context.Context, d event.Digest) (bool, error) {
+	cfg := carry.Config{From: s.from, To: h.engine, Store: h.store, Progress: bar, Held: func(ctx context.Context, d event.Digest) (bool, error) {
 		if files == nil {
 			return false, nil
 		}
 		return takeFile(ctx, files, h.blobs, d)
-	}})
+	}}
+	sum, err := carry.Over(ctx, cfg)
+	if err == nil && s.found != nil {
+		err = carry.Further(ctx, cfg, sum, s.found)
+	}
+	return sum, err
+}
+
+// read takes up the archives of devices.
+func (s *successor) read() error {
+	if len(s.archives) == 0 {
+		return nil
+	}
+	if s.why == nil {
+		return errors.New("the former database is whole: everything is carried over from there, and archives of devices are not needed")
+	}
+	key, err := loadAuthorityKey(s.old.path(s.old.Keys))
+	if err != nil {
+		return fmt.Errorf("what archives hold is believed by the former authority's key alone: %w", err)
+	}
+	s.found = carry.NewFound(key.Public())
+	for _, path := range s.archives {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err == nil {
+			err = s.found.AddArchive(f, info.Size())
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
 }
 
 // takeFile copies a file that has arrived, once, and checks its digest on the way.
@@ -301,10 +346,17 @@ func (s *successor) tell(sum *carry.Summary, passwords int64, endorsed bool) {
 // tellLost says what nobody carried over, where the database was not whole.
 func (s *successor) tellLost(line func(string, ...any), sum *carry.Summary) {
 	lacks := int64(s.last.Size) - sum.Entries
+	for _, r := range sum.Refused {
+		line("  not carried over from an archive: %s", r)
+	}
 	line("  the former database was not whole: %v", s.why)
 	line("  what its missing %d entries said was not carried over and must be made anew, as far as it is not below:", lacks)
 	line("    organisations, persons, passwords, rights, label blocks and rule packs that were stated in them: fieldseal admin …")
+	line("    revocations of devices, endings of rights and of access that were made in them: look through the lists, or they do not stand")
 	line("    give label blocks with another prefix than before: which numbers were given out in them is not known")
+	if s.found == nil {
+		line("    the archives of devices may have much of that: remove %s, and run the command again with them", s.cfg.dir)
+	}
 	line("    devices that were enrolled in them: make them an empty store, issue a code; what the old store holds goes into a bundle of evidence by fieldkit export archive")
 	line("    events of devices: those devices that are carried over hand in their whole chains by themselves, with their files")
 	line("    bundles and certificates that were issued stay valid; they verify against the checkpoint that they name")

@@ -218,6 +218,24 @@ func TestSuccessionAfterDisaster(t *testing.T) {
 	if _, err := do(t, "", "--data", dir, "bundle", "--case", "2026-017", "--out", alone); err == nil || !strings.Contains(err.Error(), "--alone") {
 		t.Errorf("a bundle with a former ledger that is lost: %v", err)
 	}
+	// With the archive of a device that was enrolled after the backup, that one comes along too.
+	archive := filepath.Join(t.TempDir(), "late.zip")
+	lateOne.ok("export", "archive", archive)
+	better := filepath.Join(t.TempDir(), "better")
+	out = must(t, "--data", better, "successor", "--old", old.dir, "--origin", "custody.test/log-3", archive)
+	if !strings.Contains(out, "2 devices") || !strings.Contains(out, "2 label blocks") || strings.Contains(out, "not carried over from") {
+		t.Error(out)
+	}
+	second := serveNext(t, better)
+	lateOne.ok("successor", "--server", "http://"+second.at)
+	lateOne.ok("sync")
+	lateOne.ok("sync")
+	if out := must(t, "--data", better, "fsck", "--models"); !strings.Contains(out, "all is well") {
+		t.Error(out)
+	}
+	if out := must(t, "--data", better, "admin", "quarantine"); !strings.Contains(out, "nothing is in quarantine") {
+		t.Error(out)
+	}
 	// With nothing of the database left, people name the authority themselves.
 	bare := newTown(t, 0)
 	bare.lose()

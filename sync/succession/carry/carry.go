@@ -46,6 +46,10 @@ type Summary struct {
 	// are not: nothing is stated of them, and who has them sends them again.
 	Files   int64
 	Missing []event.Digest
+	// Refused tells what was found in archives and is not carried over, and why.
+	Refused []string
+
+	authoritySeq int64 // of the last statement that the database has
 }
 
 // Config says what is carried from where to where.
@@ -53,6 +57,8 @@ type Config struct {
 	From *store.Store
 	// To's log has nothing but its genesis and its predecessor.
 	To *ingest.Engine
+	// Store is To's; only Further needs it.
+	Store *store.Store
 	// Held takes over a file that had arrived, and reports whether the successor has
 	// it now. It is asked before the arrival is stated anew.
 	Held func(ctx context.Context, d event.Digest) (bool, error)
@@ -245,14 +251,20 @@ func (c *carrier) take(r store.EventRow) error {
 	if err != nil {
 		return err
 	}
-	if p.Type.AuthorityOnly() && !restated[p.Type] || bound[p.Type] {
-		c.sum.Left++
-		return nil
-	}
+	c.sum.authoritySeq = p.Seq
 	if len(c.lines) > 0 {
 		if err := c.flush(); err != nil {
 			return err
 		}
+	}
+	return c.restate(p, body, r.ID)
+}
+
+// restate makes the draft of a statement that matters to the successor.
+func (c *carrier) restate(p event.Payload, body event.Body, id event.ID) error {
+	if p.Type.AuthorityOnly() && !restated[p.Type] || bound[p.Type] {
+		c.sum.Left++
+		return nil
 	}
 	d := ingest.Draft{Case: p.Case, Body: body}
 	if p.Actor != c.former {
@@ -261,7 +273,7 @@ func (c *carrier) take(r store.EventRow) error {
 	switch b := body.(type) {
 	case *event.DeviceEnrolled:
 		if b.Former == nil { // one that is there names what the chain began with, which stays
-			b.Former = &event.FormerEnrolment{Origin: c.origin, Enrolment: r.ID}
+			b.Former = &event.FormerEnrolment{Origin: c.origin, Enrolment: id}
 		}
 	case *event.MediaReceived:
 		held, err := c.Held(c.ctx, b.SHA256)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"fieldseal/sync/event"
@@ -200,6 +201,7 @@ func same(t *testing.T, a, b *ingesttest.World, caseID event.UUID) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		slices.Sort(out)
 		return out
 	}
 	x, y := read(a), read(b)
