@@ -68,6 +68,8 @@ type Console struct {
 	charts *chart.Reader
 	// version is of what the verify page loads.
 	version string
+	// judgments are the records that the court desk shows.
+	judgments judged
 }
 
 // New makes the desks. It does no I/O; an error is one of the program's own pages.

@@ -71,7 +71,7 @@ func (k *Console) courtCase(c *fiber.Ctx, what, ref string) (p courtPlace, err e
 	if err != nil {
 		return p, err
 	}
-	if p.Record, p.Size, err = k.Record(c.UserContext(), id); err != nil {
+	if p.Record, p.Size, err = k.judge(c.UserContext(), id); err != nil {
 		return p, err
 	}
 	p.labels = make(map[event.Ref]string, len(p.Record.Items))
