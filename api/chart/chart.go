@@ -79,6 +79,8 @@ type Query struct {
 	From, To int64
 	// Buckets is how many stretches there may be at most.
 	Buckets int
+	// Rules is the pack whose limits are drawn; nil: the newest that comes with the program.
+	Rules *rules.Pack
 }
 
 // Chart is a stretch of one channel of a series.
@@ -212,7 +214,10 @@ func (r *Reader) draw(tx *store.Tx, k *caseIndex, s *series, q Query) (Chart, er
 	if in := k.instruments[s.started.Instrument]; in != nil {
 		s.instrument = in
 	}
-	p.lines(ch, r.rules)
+	if p.q.Rules == nil {
+		p.q.Rules = rules.Default()
+	}
+	p.lines(ch, p.q.Rules)
 	if err := p.collect(lane); err != nil {
 		return out, err
 	}

@@ -26,7 +26,6 @@ const (
 // Reader draws charts. It is safe for concurrent use.
 type Reader struct {
 	store *store.Store
-	rules *rules.Pack
 	cache *cache
 
 	mu    sync.Mutex
@@ -40,7 +39,7 @@ func New(s *store.Store, bytes int64) *Reader {
 	if bytes <= 0 {
 		bytes = 96 << 20
 	}
-	return &Reader{store: s, rules: rules.Default(), cache: newCache(bytes), cases: map[event.UUID]*caseIndex{}}
+	return &Reader{store: s, cache: newCache(bytes), cases: map[event.UUID]*caseIndex{}}
 }
 
 // caseIndex knows where the segments of a case are. The mutex guards all of it.

@@ -82,7 +82,7 @@ func (p *pen) alarms(list []*sums) {
 // means are the hours that have enough valid minutes for a mean.
 func (p *pen) means() (list []*sums) {
 	need := int64(45)
-	if n, _, err := p.r.rules.Air.HourMinutes.Value.Decimal.Round(0); err == nil {
+	if n, _, err := p.q.Rules.Air.HourMinutes.Value.Decimal.Round(0); err == nil {
 		need = n.N
 	}
 	for _, b := range sorted(p.hours) {

@@ -27,6 +27,9 @@ const (
 	maxWall = 12
 	// wallCases is in how many of the newest cases the wall looks for running series.
 	wallCases = 30
+	// maxSeriesSheets is how many series a spreadsheet takes with every reading; each of
+	// them can also be had as a CSV file of its own.
+	maxSeriesSheets = 8
 	// seriesBuckets is what a chart gets that names no number.
 	seriesBuckets = 800
 )
@@ -176,6 +179,9 @@ func (k *Console) svSeries(c *fiber.Ctx) error {
 		}
 	}
 	q.Channel, q.Buckets = int(channel), int(buckets)
+	if q.Rules, err = k.rulePack(c.UserContext()); err != nil {
+		return err
+	}
 	err = k.read(c, func(tx *store.Tx, who projection.Person) error {
 		_, err := visible(tx, id, who)
 		return err
@@ -315,6 +321,31 @@ func (k *Console) exporter(c *fiber.Ctx, page svCasePage, name, kind string) (fu
 		t, _ := export.Of(r, n, lang)
 		tables = append(tables, t)
 	}
+	readings, err := k.readingSheets(c, id)
+	if err != nil {
+		return nil, err
+	}
+	tables = append(tables, readings...)
 	about := export.About{Case: page.Case.Number, Title: page.Case.Title, By: page.Me.Name, Org: page.Org.Name, Made: k.Now(), LedgerSize: size, Lang: lang}
 	return func(w io.Writer) error { return export.XLSX(w, about, tables) }, nil
+}
+
+// readingSheets gives the readings of a case's newest series, a sheet for each.
+func (k *Console) readingSheets(c *fiber.Ctx, id event.UUID) (tables []export.Table, err error) {
+	list, err := k.charts.List(c.UserContext(), id)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range list[:min(len(list), maxSeriesSheets)] {
+		if s.Unread.EN != "" {
+			continue
+		}
+		t, err := export.Readings(c.UserContext(), k.charts, id, s.Series)
+		if err != nil {
+			return nil, err
+		}
+		t.Name = "readings " + strconv.Itoa(i+1)
+		tables = append(tables, t)
+	}
+	return tables, nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
+	"fieldseal/sync/store"
+	"fieldseal/sync/store/pgtest"
 
 	"github.com/go-json-experiment/json"
 	"github.com/gofiber/fiber/v2"
@@ -33,8 +36,10 @@ type house struct {
 	ended atomic.Bool // the session of every viewer
 }
 
-func newHouse(t *testing.T) *house {
-	h := &house{World: ingesttest.New(t), t: t}
+func newHouse(t *testing.T) *house { return houseOn(t, ingesttest.New(t)) }
+
+func houseOn(t *testing.T, w *ingesttest.World) *house {
+	h := &house{World: w, t: t}
 	h.hub = live.New(h.Engine, h.Store, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	h.app = fiber.New(upload.Configure(fiber.Config{DisableStartupMessage: true}))
 	h.app.Get("/live", func(c *fiber.Ctx) error {
@@ -245,16 +250,34 @@ func TestNothingIsLostAndNothingToldTwiceOverManyConnections(t *testing.T) {
 }
 
 func TestAnotherProcessAppends(t *testing.T) {
-	h := newHouse(t)
+	for name, c := range map[string]store.Config{"sqlite": {Driver: store.SQLite, Path: filepath.Join(t.TempDir(), "live.db")}, "postgres": {Driver: store.Postgres}} {
+		t.Run(name, func(t *testing.T) {
+			if c.Driver == store.Postgres {
+				c.DSN = pgtest.Start(t)
+			}
+			anotherProcess(t, houseOn(t, ingesttest.On(t, c)))
+		})
+	}
+}
+
+// anotherProcess streams from one engine what two others append, file and all.
+func anotherProcess(t *testing.T, h *house) {
 	d := h.AddDevice()
 	genesis := d.Genesis()
 	id, open := d.OpenCase("2026-HW-3")
 	w := h.watch(d.Person, fmt.Sprintf("&after=%d", h.Engine.Size()-1), "")
 	other := h.Open()
-	if _, err := other.Submit(context.Background(), [][]byte{genesis, open}, event.UUID{}); err != nil {
+	photo := event.Media{SHA256: event.Digest{1, 2, 3}, Size: 5, Type: "image/jpeg"}
+	if _, err := other.Submit(context.Background(), [][]byte{genesis, open, d.Seal(id, &event.PhotoCaptured{Photo: h.ID(), Media: photo, Shows: "x", SealVisible: "no"})}, event.UUID{}); err != nil {
 		t.Fatal(err)
 	}
 	w.want("case.opened", id)
+	w.want("photo.captured", id)
+	third := h.Open()
+	if _, err := third.Author(context.Background(), ingest.Draft{Body: &event.MediaReceived{SHA256: event.Digest{9}, Size: 1}}, ingest.Draft{Body: &event.MediaReceived{SHA256: photo.SHA256, Size: 5}}); err != nil {
+		t.Fatal(err)
+	}
+	w.want("media.received", id)
 }
 
 func TestAStreamEndsWithTheRightAndWithTheSession(t *testing.T) {

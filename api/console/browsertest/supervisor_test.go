@@ -42,6 +42,7 @@ func supervisorJob(t *testing.T, lang string) {
 	j.code()
 	j.exported()
 	j.looks()
+	j.phone()
 	w.Fsck()
 }
 
@@ -278,6 +279,26 @@ func (j *watchRun) looks() {
 	p.SeeText("table", "Zhao Min")
 	p.SeeText("table", "export items.csv")
 	j.shot("looks")
+}
+
+// phone looks at every page as it is on a telephone.
+func (j *watchRun) phone() {
+	p := j.p
+	p.Size(360, 780)
+	for _, path := range []string{j.at(""), j.at("/map"), j.at("/links"), j.at("/rights"), "/desk/supervisor/live", "/desk/supervisor/people", "/desk/supervisor/people/" + j.lost.Person.String(),
+		"/desk/supervisor/devices", "/desk/supervisor/quarantine?all=1", fmt.Sprint("/desk/supervisor/quarantine/", j.bad), "/desk/supervisor/requests", "/desk/supervisor/looks"} {
+		p.Go(path)
+		p.Until(`document.readyState === 'complete' && ![...document.querySelectorAll('[data-chart], [data-map], [data-graph]')].some((e) => !e.dataset.state)`)
+		for _, f := range p.AuditFaults() {
+			j.t.Errorf("%s at 360 px: %s", path, f)
+		}
+	}
+	p.Go(fmt.Sprint("/desk/supervisor/quarantine/", j.bad))
+	j.shot("quarantined-phone")
+	p.Go(j.at("/map"))
+	p.See("#map[data-state=ready] svg")
+	j.shot("map-phone")
+	p.Size(1280, 900)
 }
 
 // Hostile people: an inspector at the supervisor's pages, names that are markup,

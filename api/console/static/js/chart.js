@@ -32,7 +32,7 @@ export function steps(low, high, n) {
   const unit = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((m) => m * unit >= raw) * unit;
   const list = [];
-  for (let v = Math.ceil(low / step) * step; v <= high + step / 1e6; v += step) list.push(Math.abs(v) < step / 1e6 ? 0 : v);
+  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step / 1e6; v += step) list.push(Math.abs(v) < step / 1e6 ? 0 : v);
   return { step, list };
 }
 
@@ -392,6 +392,10 @@ export class Chart {
       g.textBaseline = 'bottom';
       const value = exact(l.value, d.scale);
       const text = `${this.title(l)} ${value}`;
+      g.lineWidth = 3;
+      g.strokeStyle = colour('paper');
+      g.strokeText(g.measureText(text).width < this.width() - 8 ? text : value, w - right - 4, at - 2);
+      g.lineWidth = 1;
       g.fillText(g.measureText(text).width < this.width() - 8 ? text : value, w - right - 4, at - 2);
     }
   }
@@ -400,9 +404,10 @@ export class Chart {
     const { left, top, bottom } = this;
     g.fillStyle = colour('bad');
     for (const a of d.alarms) {
+      const mean = d.limits.find((l) => l.id === a.line)?.mean_ms > 0;
       const from = Math.max(left, this.xOf(a.from));
       const to = Math.min(left + this.width(), Math.max(this.xOf(a.to), from + 3));
-      if (to > from) g.fillRect(from, 2, to - from, 6);
+      if (to > from) g.fillRect(from, mean ? 2 : 7, to - from, mean ? 3 : 6);
     }
     for (const i of list) {
       const x = this.xOf(d.t[i] + d.width_ms / 2);
@@ -506,13 +511,11 @@ export class Chart {
 
   tell() {
     const d = this.data;
-    const real = d.alarms.filter((a) => !a.line.startsWith('range'));
-    this.alarms.hidden = d.alarm_count === 0;
-    const worst = real.at(-1) ?? d.alarms.at(-1);
-    if (worst) {
-      const l = d.limits.find((x) => x.id === worst.line);
-      this.alarms.textContent = t('draw.chart.alarm', d.alarm_count, this.title(l), this.moment(worst.from), `${exact(worst.peak, d.scale)} ${d.unit ?? ''}`);
-    }
+    this.alarms.hidden = d.alarms.length === 0;
+    const said = d.limits.map((l) => [l, d.alarms.filter((a) => a.line === l.id)]).filter(([, list]) => list.length)
+      .map(([l, list]) => t('draw.chart.alarm', this.title(l), list.length, this.moment(list.at(-1).from), `${exact(list.at(-1).peak, d.scale)} ${d.unit ?? ''}`)).join('\n');
+    if (said !== this.said) this.alarms.replaceChildren(...said.split('\n').map((line) => el('span', {}, line)));
+    this.said = said;
     this.canvas.setAttribute('aria-label', `${this.host.dataset.title ?? d.name}: ${this.sum()}`);
   }
 
