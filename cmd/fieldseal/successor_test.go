@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"fieldseal/mobile-contract/device/fieldcli"
 	"fieldseal/sync/bundle/verify"
@@ -101,20 +104,7 @@ func TestSuccession(t *testing.T) {
 	if out, err := do(t, "a long password", "--data", old.dir, "admin", "password", "liwei"); err != nil {
 		t.Fatal(err, out)
 	}
-	field, late := old.enrolKit("A-"), old.enrolKit("B-")
-	field.ok("case", "open", "--number", "2026-017", "--title", "Drums", "--authority", "City Bureau")
-	photo := filepath.Join(t.TempDir(), "talk.txt")
-	if err := os.WriteFile(photo, []byte("he said"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	field.ok("--case", "2026-017", "capture", "file", photo, "--kind", "interview", "--title", "driver")
-	field.ok("--case", "2026-017", "capture", "sample", "--matrix", "water", "--seal-no", "S-1")
-	field.ok("sync")
-	late.ok("sync")
-	late.ok("--case", "2026-017", "note", "seen under the old log, never handed in")
-	field.ok("--case", "2026-017", "note", "the last one that the old log takes")
-	field.ok("sync")
-
+	field, late := beforeTheEnd(t, old)
 	if _, err := do(t, "", "--data", filepath.Join(t.TempDir(), "x"), "successor", "--old", old.dir, "--origin", "custody.test/log-2"); err == nil || !strings.Contains(err.Error(), "not frozen") {
 		t.Errorf("a successor of a log that goes on: %v", err)
 	}
@@ -165,6 +155,66 @@ func TestSuccession(t *testing.T) {
 	}
 	labels(t, field.ok("list", "items", "--json"))
 	bothLedgers(t, old.dir, dir)
+	record(t, url, old.dir, dir)
+}
+
+// record asks the next server for the record of the case, as the person whose password
+// was carried over: it is the one of a bundle of both ledgers.
+func record(t *testing.T, url, old, next string) {
+	t.Helper()
+	ask := func(method, path, token, body string, into any) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		r, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		if err == nil && r.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s %s: %d %s", method, path, r.StatusCode, text)
+		}
+		if err == nil {
+			err = json.Unmarshal(text, into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	ask(http.MethodPost, "/v1/auth/login", "", `{"login":"liwei","password":"a long password"}`, &tokens)
+	file := filepath.Join(t.TempDir(), "case.zip")
+	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", file)
+	v := verdictOf(t, file, old, next)
+	var got struct {
+		Record struct {
+			Intervals map[string]struct {
+				NotAfter time.Time `json:"not_after"`
+			} `json:"intervals"`
+		} `json:"record"`
+	}
+	ask(http.MethodGet, "/v1/cases/"+v.Bundle.Case.String()+"/record", tokens.Access, "", &got)
+	former := 0
+	for id, n := range v.ProvenBy {
+		if in, ok := v.Record.Intervals[id]; ok && n == 0 {
+			former++
+			if at := got.Record.Intervals[id.String()].NotAfter; !at.Equal(in.NotAfter) || at.IsZero() {
+				t.Errorf("the server has event %s before %v, the bundle before %v", id, at, in.NotAfter)
+			}
+		}
+	}
+	if former == 0 {
+		t.Error("nothing is proven by the former ledger")
+	}
 }
 
 // After a disaster without recovery the log is frozen at what was acknowledged; the
@@ -218,11 +268,28 @@ func TestSuccessionAfterDisaster(t *testing.T) {
 	if _, err := do(t, "", "--data", dir, "bundle", "--case", "2026-017", "--out", alone); err == nil || !strings.Contains(err.Error(), "--alone") {
 		t.Errorf("a bundle with a former ledger that is lost: %v", err)
 	}
-	// With the archive of a device that was enrolled after the backup, that one comes along too.
+	withArchive(t, old.dir, lateOne)
+	// With nothing of the database left, people name the authority themselves.
+	bare := newTown(t, 0)
+	bare.lose()
+	must(t, "--data", bare.dir, "freeze", "--lost", "--reason", "stolen")
+	to := filepath.Join(t.TempDir(), "next")
+	if _, err := do(t, "", "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2"); err == nil || !strings.Contains(err.Error(), "--name") {
+		t.Errorf("%v", err)
+	}
+	if out := must(t, "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2", "--name", "City Environment Bureau"); !strings.Contains(out, "0 organisations") {
+		t.Error(out)
+	}
+}
+
+// withArchive opens another successor with the archive of a device that was enrolled
+// after the backup: that one comes along.
+func withArchive(t *testing.T, old string, lateOne kit) {
+	t.Helper()
 	archive := filepath.Join(t.TempDir(), "late.zip")
 	lateOne.ok("export", "archive", archive)
 	better := filepath.Join(t.TempDir(), "better")
-	out = must(t, "--data", better, "successor", "--old", old.dir, "--origin", "custody.test/log-3", archive)
+	out := must(t, "--data", better, "successor", "--old", old, "--origin", "custody.test/log-3", archive)
 	if !strings.Contains(out, "2 devices") || !strings.Contains(out, "2 label blocks") || strings.Contains(out, "not carried over from") {
 		t.Error(out)
 	}
@@ -234,17 +301,6 @@ func TestSuccessionAfterDisaster(t *testing.T) {
 		t.Error(out)
 	}
 	if out := must(t, "--data", better, "admin", "quarantine"); !strings.Contains(out, "nothing is in quarantine") {
-		t.Error(out)
-	}
-	// With nothing of the database left, people name the authority themselves.
-	bare := newTown(t, 0)
-	bare.lose()
-	must(t, "--data", bare.dir, "freeze", "--lost", "--reason", "stolen")
-	to := filepath.Join(t.TempDir(), "next")
-	if _, err := do(t, "", "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2"); err == nil || !strings.Contains(err.Error(), "--name") {
-		t.Errorf("%v", err)
-	}
-	if out := must(t, "--data", to, "successor", "--old", bare.dir, "--origin", "custody.test/log-2", "--name", "City Environment Bureau"); !strings.Contains(out, "0 organisations") {
 		t.Error(out)
 	}
 }
@@ -382,6 +438,26 @@ func bothLedgers(t *testing.T, old, next string) {
 			t.Errorf("%s: %s, %+v, %v", item, v.Result, v.Ledgers, v.Failures)
 		}
 	}
+}
+
+// beforeTheEnd captures a case with two devices, one of which does not hand in all.
+func beforeTheEnd(t *testing.T, old *town) (field, late kit) {
+	t.Helper()
+	field, late = old.enrolKit("A-"), old.enrolKit("B-")
+	field.ok("case", "open", "--number", "2026-017", "--title", "Drums", "--authority", "City Bureau")
+	photo := filepath.Join(t.TempDir(), "talk.txt")
+	if err := os.WriteFile(photo, []byte("he said"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	field.ok("--case", "2026-017", "capture", "file", photo, "--kind", "interview", "--title", "driver")
+	field.ok("--case", "2026-017", "capture", "sample", "--matrix", "water", "--seal-no", "S-1")
+	field.ok("sync")
+	late.ok("sync")
+	late.ok("--case", "2026-017", "note", "seen under the old log, never handed in")
+	field.ok("--case", "2026-017", "note", "the last one that the old log takes")
+	field.ok("sync")
+
+	return field, late
 }
 
 // labels requires that no label was given twice.

@@ -23,6 +23,20 @@ func viewFormer(f *device.FormerLog) formerView {
 	return formerView{f.Origin, f.Size, f.Shown, f.Endorsed, f.Left, f.Proven}
 }
 
+// printSuccession says what the device belongs to now.
+func (a *app) printSuccession(id *device.Identity, f *device.FormerLog) error {
+	if a.json {
+		return a.print(struct {
+			Identity *identityView `json:"identity"`
+			Former   formerView    `json:"former"`
+		}{viewIdentity(id), viewFormer(f)})
+	}
+	a.say("%s ended with %d entries; this device belongs to %s now", f.Origin, f.Size, id.LogOrigin)
+	a.say("authority: %s, fingerprint %s", id.AuthorityName, id.AuthorityKey.ID())
+	a.say("%d records stay proven in the former ledger; hand in what is left: fieldkit sync", f.Proven)
+	return nil
+}
+
 func (a *app) successorCommand() *cobra.Command {
 	var server, former, authority string
 	var req device.SuccessorRequest
@@ -71,16 +85,7 @@ what it took in after this device last synced with it.`,
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return a.print(struct {
-					Identity *identityView `json:"identity"`
-					Former   formerView    `json:"former"`
-				}{viewIdentity(id), viewFormer(f)})
-			}
-			a.say("%s ended with %d entries; this device belongs to %s now", f.Origin, f.Size, id.LogOrigin)
-			a.say("authority: %s, fingerprint %s", id.AuthorityName, id.AuthorityKey.ID())
-			a.say("%d records stay proven in the former ledger; hand in what is left: fieldkit sync", f.Proven)
-			return nil
+			return a.printSuccession(id, f)
 		},
 	}
 	cmd.Flags().StringVar(&server, "server", "", "the new server's `URL`")
