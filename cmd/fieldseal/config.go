@@ -61,6 +61,11 @@ type Config struct {
 	// Former is the data directory of the log that this one continues, where it is on
 	// this machine: bundles of cases that lie in both are made from both.
 	Former string `yaml:"former,omitempty"`
+	// Verify is the directory of the verifier for browsers; "verify" beside the program
+	// if left out. ChineseFont is the TrueType font that certificates set Chinese in;
+	// that of Debian's fonts-droid-fallback if left out.
+	Verify      string `yaml:"verify,omitempty"`
+	ChineseFont string `yaml:"chinese_font,omitempty"`
 	// Log is debug, info, warn or error.
 	Log string `yaml:"log"`
 

@@ -47,6 +47,6 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().String("data", "fieldseal-data", "the data `directory`")
-	root.AddCommand(initCommand(), serveCommand(), adminCommand(), caseCommand(), timestampCommand(), bundleCommand(), logCommand(), fsckCommand(), rebuildCommand(), backupCommand(), restoreCommand(), recoverCommand(), freezeCommand(), successorCommand(), guardCommand(), conformanceCommand())
+	root.AddCommand(initCommand(), serveCommand(), adminCommand(), caseCommand(), timestampCommand(), bundleCommand(), certificateCommand(), logCommand(), fsckCommand(), rebuildCommand(), backupCommand(), restoreCommand(), recoverCommand(), freezeCommand(), successorCommand(), guardCommand(), conformanceCommand())
 	return root
 }

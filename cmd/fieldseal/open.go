@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"fieldseal/api/access"
+	"fieldseal/api/console/checker"
 	"fieldseal/sync/blob"
+	"fieldseal/sync/certificate"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ledger/guard"
 	"fieldseal/sync/ledger/keyfile"
@@ -36,6 +38,9 @@ type house struct {
 	witnesses *collect.Collector
 	grown     *ingest.Subscription
 	log       *slog.Logger
+	// fonts and verifier are what the desks give out, once openDesks has read them.
+	fonts    *certificate.Fonts
+	verifier *checker.Files
 }
 
 func dataDir(c *cobra.Command) string {

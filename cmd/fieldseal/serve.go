@@ -64,6 +64,9 @@ func serve(ctx context.Context, cfg Config, logFormat string) error {
 	if err := h.watch(ctx); err != nil {
 		return errors.Join(err, h.close())
 	}
+	if err := h.openDesks(); err != nil {
+		return errors.Join(err, h.close())
+	}
 	s, done, err := newServer(h)
 	if err != nil {
 		return errors.Join(err, h.close())
@@ -100,7 +103,7 @@ func newServer(h *house) (*server.Server, func(), error) {
 	if stamps != nil {
 		stamp = stamps.Stamp
 	}
-	s, err := server.New(server.Config{Stamp: stamp, Witnesses: h.witnesses, Audience: h.cfg.PublicURL, Version: version, Proxied: h.cfg.BehindProxy, Former: h.formerBundle(), Guarded: func(ctx context.Context) error {
+	s, err := server.New(server.Config{Stamp: stamp, Witnesses: h.witnesses, Audience: h.cfg.PublicURL, Version: version, Proxied: h.cfg.BehindProxy, Former: h.formerBundle(), Fonts: h.fonts, Verifier: h.verifier, Guarded: func(ctx context.Context) error {
 		_, _, err := h.guard.State(ctx, h.cfg.Origin)
 		return err
 	}}, server.Parts{Engine: h.engine, Store: h.store, Blobs: h.blobs, Thumbnails: thumbs, Book: h.book,
