@@ -30,7 +30,8 @@ func (s *Server) newConsole(slow fiber.Handler) (*console.Console, error) {
 	})
 }
 
-// Certify gathers what a certificate of a case states, with the witnesses of this ledger.
+// Certify gathers what a certificate of a case states, as of the newest checkpoint
+// that a quorum of the witnesses of this ledger has cosigned.
 func (s *Server) Certify(ctx context.Context, o certificate.Options) (in certificate.Input, err error) {
 	if s.cfg.Witnesses != nil {
 		o.Witnesses, o.Quorum = s.cfg.Witnesses.Keys()
@@ -40,7 +41,7 @@ func (s *Server) Certify(ctx context.Context, o certificate.Options) (in certifi
 		return in, err
 	}
 	o.Former = former
-	in, err = certificate.Gather(ctx, source.New(s.engine, s.store, s.blobs), o)
+	in, err = certificate.Gather(ctx, source.NewAt(s.engine, s.store, s.blobs, s.witnessedNote(ctx, o.ID)), o)
 	return in, errors.Join(err, done())
 }
 

@@ -45,7 +45,7 @@ func (s *Server) witnessedNote(ctx context.Context, bundle event.UUID) []byte {
 	defer cancel()
 	w, err := s.cfg.Witnesses.Await(wait)
 	if err != nil {
-		s.log.Warn("a bundle is made of a checkpoint without a quorum of witnesses", "bundle", bundle.String(), "cause", err.Error())
+		s.log.Warn("a bundle or certificate is made of a checkpoint without a quorum of witnesses", "id", bundle.String(), "cause", err.Error())
 		return nil
 	}
 	return w.Note()

@@ -123,6 +123,7 @@ func writeCertificate(c *cobra.Command, h *house, o certificate.Options, out str
 	if err := h.watch(c.Context()); err != nil {
 		return err
 	}
+	defer h.keepWitnessing(c.Context())() // beside the server's own, if one runs
 	s, done, err := newServer(h)
 	if err != nil {
 		return err

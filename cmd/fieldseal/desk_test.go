@@ -68,3 +68,21 @@ func TestOpenDesks(t *testing.T) {
 		t.Errorf("%s: %v", got, err)
 	}
 }
+
+// TestCertificateIsWitnessed: the command has the ledger cosigned first, and says
+// how many witnesses did.
+func TestCertificateIsWitnessed(t *testing.T) {
+	dir := newData(t)
+	key := readLogKey(t, dir)
+	openCase(t, dir)
+	told := make(chan string, 100)
+	reconfigure(t, dir, func(c *Config) {
+		for _, name := range []string{"police.test/w", "court.test/w"} {
+			c.Witnesses = append(c.Witnesses, witnessAt(t, name, key, told))
+		}
+	})
+	out := filepath.Join(t.TempDir(), "case.pdf")
+	if said := must(t, "--data", dir, "certificate", "--case", "HW-1", "-o", out); !strings.Contains(said, "cosigned by 2 witnesses") {
+		t.Errorf("it says %s", said)
+	}
+}

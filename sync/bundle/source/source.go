@@ -45,6 +45,14 @@ func New(engine *ingest.Engine, s *store.Store, files blob.Store) *Source {
 	return &Source{engine: engine, store: s, files: files, tiles: ledger.NewTileCache(store.Tiles{Store: s}, cachedTiles), leaves: map[ledger.Index]ledger.Leaf{}}
 }
 
+// NewAt is New for what is made of a checkpoint of this log that the caller chose, a
+// witnessed one; nil is the newest.
+func NewAt(engine *ingest.Engine, s *store.Store, files blob.Store, note []byte) *Source {
+	src := New(engine, s, files)
+	src.note = bytes.Clone(note)
+	return src
+}
+
 // Export prepares a bundle and records in the log that it was made, of what and
 // by whom, before a byte of it can leave; a log that has ended can record nothing
 // more, and what it shows cannot change. The caller writes and closes it. stamp,
@@ -53,8 +61,7 @@ func New(engine *ingest.Engine, s *store.Store, files blob.Store) *Source {
 // not nil, is the checkpoint of this log that the bundle is made of, a witnessed one;
 // otherwise it is the newest.
 func Export(ctx context.Context, engine *ingest.Engine, s *store.Store, files blob.Store, actor event.UUID, o bundle.Options, note []byte, stamp func(context.Context, []byte)) (*bundle.Prepared, ingest.Result, error) {
-	src := New(engine, s, files)
-	src.note = note
+	src := NewAt(engine, s, files, note)
 	if stamp != nil {
 		note, err := src.Checkpoint(ctx)
 		if err != nil {
