@@ -3,8 +3,10 @@ package bundle_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,6 +316,55 @@ func TestStrangerChecksTwoLedgers(t *testing.T) {
 	}
 	if out := stranger(t, dir); !strings.Contains(out, "FAILED: it begins with another checkpoint") {
 		t.Error(out)
+	}
+}
+
+// A case with every kind of event, statement and line in quarantine is judged the
+// same when another ledger continues the first and adds nothing: what the new
+// authority states anew changes no finding, and neither do the lines that stand twice.
+func TestContinuedLedgerChangesNothing(t *testing.T) {
+	s := &two{t: t, old: ingesttest.New(t)}
+	var err error
+	if s.files, err = blob.OpenFiles(blob.FilesConfig{Dir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	s.c = s.old.Rich()
+	if _, _, err := s.files.Put(t.Context(), strings.NewReader("photo")); err != nil { // what the story says has arrived
+		t.Fatal(err)
+	}
+	s.freeze()
+	s.open(s.old.Authority)
+	inner, outer := s.both()
+	alone, both := judged(t, inner, s.trust(s.old)), judged(t, outer, s.trust(s.old, s.next))
+	if both.Result == verify.NotAuthentic || both.Ledgers[0].Events == 0 {
+		t.Fatal(bundletest.Summary(both))
+	}
+	// The next ledger has statements of its own, and nothing of the case.
+	for id, n := range both.ProvenBy {
+		if _, ok := both.Record.Intervals[id]; ok && n != 0 && alone.Record.Intervals[id].NotAfter.IsZero() {
+			continue
+		}
+		if _, ok := alone.Record.Intervals[id]; ok && n != 0 {
+			t.Errorf("event %s is proven by ledger %d", id, n)
+		}
+	}
+	type finding struct {
+		code custody.Code
+		sev  custody.Severity
+		n    int
+		text string
+	}
+	list := func(v *verify.Verdict) (out []string) {
+		for _, d := range v.Record.Defects {
+			out = append(out, fmt.Sprintf("%+v", finding{d.Code, d.Severity, len(d.Events), d.Explanation.EN}))
+		}
+		return out
+	}
+	if a, b := list(alone), list(both); !slices.Equal(a, b) {
+		t.Errorf("alone:\n%s\nboth:\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
+	}
+	if len(alone.Record.Items) != len(both.Record.Items) || len(alone.Quarantine) == 0 {
+		t.Errorf("%d and %d items, %d lines in quarantine", len(alone.Record.Items), len(both.Record.Items), len(alone.Quarantine))
 	}
 }
 

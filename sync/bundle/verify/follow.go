@@ -11,7 +11,8 @@ import (
 // the sizes of its checkpoints. That is what the two commit to: everything in the one
 // came after the last checkpoint of the other, which its entry 1 names.
 //
-// What both have counts where it stood first. What both say of a file, counts as
+// What both have counts where it stood first, and so does what the new authority only
+// states anew: it is as old as it was. What both say of a file, counts as
 // arrived where either has it.
 func (a *Assembly) Follow(former *Assembly, ended int64) {
 	a.former, a.base = former, former.base+ended
@@ -80,9 +81,10 @@ func (t *joint) add(a *Assembly) {
 		t.add(a.former)
 		a.hidden = a.hidden || a.former.hidden
 	}
-	n := a.depth()
+	n, again := a.depth(), a.former.stated()
+	authority := a.authority()
 	for _, e := range a.in.Entries {
-		if t.first[e.ID] != n {
+		if t.first[e.ID] != n || again.takes(&e, authority) {
 			continue
 		}
 		e.Index += a.base
@@ -111,6 +113,63 @@ func (t *joint) add(a *Assembly) {
 			t.in.Media[d] = m
 		}
 	}
+}
+
+// statements counts what an authority has stated, by what it says.
+type statements map[string]int
+
+// statementOf is what an authority's event says; empty for those that a ledger begins
+// with, and enrolments, of which each ledger has its own.
+func statementOf(e *custody.Entry, authority event.UUID) string {
+	if e.Event.Device != authority {
+		return ""
+	}
+	switch e.Body.(type) {
+	case *event.AuthorityGenesis, *event.LogPredecessor, *event.DeviceEnrolled:
+		return ""
+	}
+	body, err := event.MarshalBody(e.Body)
+	if err != nil {
+		return ""
+	}
+	return string(e.Event.Type) + " " + e.Event.Case.String() + " " + string(body)
+}
+
+// stated lists the statements of a ledger's authority. a may be nil.
+func (a *Assembly) stated() statements {
+	s := statements{}
+	if a == nil {
+		return s
+	}
+	authority := a.authority()
+	for i := range a.in.Entries {
+		if what := statementOf(&a.in.Entries[i], authority); what != "" {
+			s[what]++
+		}
+	}
+	return s
+}
+
+// takes reports whether an entry only states anew what the former authority stated:
+// each statement once. It counts when it was stated first; another one of the same
+// words, which came later, counts as ever.
+func (s statements) takes(e *custody.Entry, authority event.UUID) bool {
+	what := statementOf(e, authority)
+	if what == "" || s[what] == 0 {
+		return false
+	}
+	s[what]--
+	return true
+}
+
+// authority is the device that seals a ledger's statements.
+func (a *Assembly) authority() event.UUID {
+	for i := range a.in.Entries {
+		if _, ok := a.in.Entries[i].Body.(*event.AuthorityGenesis); ok {
+			return a.in.Entries[i].Event.Device
+		}
+	}
+	return event.UUID{}
 }
 
 // moved is a checkpoint that an event embeds, with its size numbered through; nil
