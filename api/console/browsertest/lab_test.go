@@ -386,6 +386,11 @@ func (j *labRun) signed() {
 	if n := j.count(p, "#signatures form"); n != 1 {
 		j.t.Errorf("the analyst is offered %d signatures", n)
 	}
+	// A page that shows another result than the one that was sealed is not signed.
+	p.Eval(`document.querySelector('[data-cell=text]').textContent = '0.12'`, nil)
+	p.Click("#signatures form[data-as=analyst] button")
+	p.See("#signatures .note.bad")
+	p.Go(report)
 	p.Click("#signatures form[data-as=analyst] button")
 	p.SeeText("#signatures", "Chen Jing")
 	p.Until(`!document.querySelector('#signatures form')`) // neither review nor approval is theirs
@@ -398,6 +403,7 @@ func (j *labRun) signed() {
 		q.Fill(fmt.Sprintf("form[data-as=%s] textarea", as), "Checked against the bench sheet")
 		q.Click(fmt.Sprintf("#signatures form[data-as=%s] button", as))
 		q.SeeText("#signatures", []string{"Zhao Min", "Sun Lei"}[i])
+		q.Until(`!document.querySelector('#signatures form')`) // whoever reviewed does not approve as well
 		if as == "approver" {
 			q.Audit()
 			q.Shot("lab-report." + j.lang)

@@ -156,5 +156,11 @@ export async function signatures(n) {
     const back = seal.derToRaw(seal.rawToDER(raw));
     if (!back || seal.hex(back) !== seal.hex(raw)) faults.push(`signature ${seal.hex(raw)} does not come back from DER`);
   }
+  const high = 'ff'.repeat(32);
+  for (const [why, der] of Object.entries({
+    negative: `30440220${high}0220${high}`, 'a length too long': `3048022100${high}022100${high}`, 'padded without need': '3007020200010201' + '01', zero: '3006020100020101',
+    'a byte after it': '300602010102010100', 'the long form of a length': '308106020101020101', 'only r': '3003020101', nothing: '', 'more than 32 bytes': `30${(38).toString(16)}022201${'00'.repeat(33)}020101`,
+  })) if (seal.derToRaw(seal.unhex(der))) faults.push(`DER ${why} is taken`);
+  if (!seal.derToRaw(seal.unhex('3006020101020101'))) faults.push('the shortest DER is refused');
   return faults;
 }
