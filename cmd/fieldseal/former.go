@@ -2,20 +2,22 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"fieldseal/sync/bundle"
+	"fieldseal/sync/bundle/source"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
 )
 
 // formerDir, within the derivatives, keeps the former ledger's bundles of whole cases
-// without their files: that ledger has ended, so that they never change. It can be
-// deleted at any time.
+// without their files: that ledger has ended, so that they change only where witnesses
+// cosign its last checkpoint once more. It can be deleted at any time.
 const formerDir = "former"
 
 // formerMaker makes the former ledger's bundle of a case.
@@ -49,7 +51,11 @@ func (h *house) former(ctx context.Context, old *house, o bundle.Options) (*bund
 	}
 	path := ""
 	if o.WithoutMedia && len(o.Exhibits) == 0 {
-		path = filepath.Join(h.cfg.path(h.cfg.Derivatives), formerDir, o.Case.String()+".zip")
+		note, err := source.Newest(ctx, old.engine, old.store)
+		if err != nil {
+			return nil, nil, err
+		}
+		path = filepath.Join(h.cfg.path(h.cfg.Derivatives), formerDir, fmt.Sprintf("%s-%x.zip", o.Case, sha256.Sum256(note)))
 		if f, err := os.Open(path); err == nil {
 			return asFormer(f)
 		}
@@ -92,7 +98,7 @@ func (h *house) former(ctx context.Context, old *house, o bundle.Options) (*bund
 // knows, and the files only where this ledger lacks one. there is false where it has
 // nothing of it.
 func (h *house) formerOptions(ctx context.Context, old *house, o bundle.Options) (there bool, _ bundle.Options, err error) {
-	out := bundle.Options{Case: o.Case, Purpose: o.Purpose, Language: o.Language, WithoutMedia: true, TempDir: o.TempDir}
+	out := bundle.Options{Case: o.Case, WithoutMedia: true, TempDir: o.TempDir}
 	err = old.store.Read(ctx, func(tx *store.Tx) error {
 		if _, there, err = projection.CaseByID(tx, o.Case); err != nil || !there {
 			return err
