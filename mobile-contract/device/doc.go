@@ -45,5 +45,13 @@
 // (EnrolRequest.Authority), which is better. Everything pulled later is checked
 // with [seal.Verify] and the keys of verified enrolments.
 //
+// # Another log
+//
+// A log can end and be continued by another one, with keys of its own. [Store.Succeed]
+// goes over: it checks that the pinned authority has named the new log, or a person
+// its fingerprint, and that the new log begins with all of the old one that this device
+// was ever shown. The device keeps its key and its chain. What the old log has proven
+// to hold stays proven there (Event.Former); the rest is handed in to the new one.
+//
 // Media travel apart from events and never hold them up.
 package device

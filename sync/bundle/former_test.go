@@ -26,6 +26,7 @@ import (
 	"fieldseal/sync/store"
 	"fieldseal/sync/succession"
 	"fieldseal/sync/succession/carry"
+	"fieldseal/sync/witness"
 )
 
 // two is a case that lies in two ledgers, of real engines: part of it was handed in
@@ -390,6 +391,53 @@ func TestTwoLedgersTrust(t *testing.T) {
 	}
 	if v.Result == verify.NotAuthentic || !told || v.Ledgers != nil {
 		t.Errorf("%s, %+v", v.Result, v.Notes)
+	}
+}
+
+// Witnesses vouch for the newest ledger, which commits to the end of the former one;
+// where they had cosigned that as well, their time counts there.
+func TestTwoLedgersWitnessed(t *testing.T) {
+	s := true2(t)
+	key, err := witness.GenerateKey("court.test/w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosign := func(w *ingesttest.World, at time.Time) {
+		t.Helper()
+		c, err := w.Engine.Signed(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := key.Cosign(c.Checkpoint, at)
+		if err == nil {
+			c, err = c.WithSignature(sig, key)
+		}
+		if err == nil {
+			err = w.Engine.AddCosigned(t.Context(), string(c.Note()))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := s.trust(s.old, s.next)
+	o.TrustedWitnesses = []string{key.Text()}
+	_, outer := s.both()
+	fails(t, judged(t, outer, o), "witnesses")
+	now := time.Now().Truncate(time.Second)
+	cosign(s.next, now)
+	_, outer = s.both()
+	v := judged(t, outer, o)
+	if v.Result == verify.NotAuthentic || !v.Bundle.Witnessed.Equal(now) || !v.Former.Bundle.Witnessed.IsZero() {
+		t.Errorf("%s\n%v, %v", bundletest.Summary(v), v.Bundle.Witnessed, v.Former.Bundle.Witnessed)
+	}
+	cosign(s.old, now.Add(-time.Minute))
+	_, outer = s.both()
+	v = judged(t, outer, o)
+	if v.Result == verify.NotAuthentic || !v.Former.Bundle.Witnessed.Equal(now.Add(-time.Minute)) {
+		t.Errorf("%s\n%v", bundletest.Summary(v), v.Former.Bundle.Witnessed)
+	}
+	if in := v.Record.Intervals[s.target]; in.Witnessed == nil || !in.Witnessed.NotAfter.Before(now) {
+		t.Errorf("the former ledger's cosignature dates nothing: %+v", in)
 	}
 }
 
