@@ -66,6 +66,7 @@ type Console struct {
 	pages  *pages
 	live   *live.Hub
 	charts *chart.Reader
+	queue  caseRecords
 	// version is of what the verify page loads.
 	version string
 	// judgments are the records that the court desk shows.

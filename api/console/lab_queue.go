@@ -82,7 +82,7 @@ func (k *Console) labHome(c *fiber.Ctx) error {
 		p.Older, cases = n, cases[:maxLabCases]
 	}
 	for _, cs := range cases {
-		rec, _, err := k.record(c, cs.ID)
+		rec, err := k.queue.of(c.UserContext(), k, cs)
 		if err != nil {
 			return err
 		}
