@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"time"
 
@@ -253,6 +252,3 @@ func (k *Console) labFind(c *fiber.Ctx) error {
 	}
 	return k.render(c, "lab/found", "lab.found.title", p)
 }
-
-// findPath is the address of a search.
-func findPath(label string) string { return "/desk/lab/find?q=" + url.QueryEscape(label) }

@@ -244,11 +244,24 @@ func (k *Console) labSubsample(c *fiber.Ctx) error {
 }
 
 // keeping are the acts of keeping an item, each a form of its own.
-var keeping = []string{"store", "hold", "release", "dispose", "reseal"}
+var keeping = []string{"store", "hold", "release", "dispose", "reseal", "withdraw"}
 
 type keepingPage struct {
 	itemPage
 	Act string
+	// Step is what is to be withdrawn.
+	Step *custody.Step
+}
+
+// Withdrawable reports whether a step is one of the laboratory's own that nobody else
+// has built on: what a hand slipped on is withdrawn, stays in the record as withdrawn,
+// and is done again.
+func (p *itemPage) Withdrawable(s custody.Step) bool {
+	switch s.Kind {
+	case custody.StepSealed, custody.StepStored, custody.StepAccessioned, custody.StepRejected, custody.StepHeldBack, custody.StepDisposed:
+		return !s.Voided && s.ByOrg == p.Lab.Name && p.Write
+	}
+	return false
 }
 
 func (k *Console) labKeeping(c *fiber.Ctx) error {
@@ -259,6 +272,13 @@ func (k *Console) labKeeping(c *fiber.Ctx) error {
 	var err error
 	if p.itemPage, _, err = k.itemPage(c); err != nil {
 		return err
+	}
+	if p.Act == "withdraw" {
+		at := slices.IndexFunc(p.Item.Steps, func(s custody.Step) bool { return s.Event.String() == c.Query("event") && p.Withdrawable(s) })
+		if at < 0 {
+			return fault.New(wire.CodeNotFound, "There is no such act on %s that your laboratory could withdraw.", p.Item.Label)
+		}
+		p.Step = &p.Item.Steps[at]
 	}
 	return k.render(c, "lab/"+p.Act, "lab."+p.Act+".title", &p)
 }

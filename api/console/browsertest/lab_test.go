@@ -220,6 +220,7 @@ func (j *labRun) kept() {
 	p := j.p
 	j.byKeyboard()
 	j.byCamera()
+	j.withdrawn()
 
 	p.Go(j.item("W-001", "/subsample"))
 	p.Until(`document.querySelector('#label').value === 'W-001-1'`)
@@ -303,6 +304,26 @@ func (j *labRun) tabTo(expression string) {
 		j.p.Keys(kb.Tab)
 	}
 	j.t.Fatalf("the Tab key does not lead to %s", expression)
+}
+
+// withdrawn puts a wrong place on record and takes it back: it stays, and counts for nothing.
+func (j *labRun) withdrawn() {
+	p := j.p
+	p.Go(j.item("W-001", "/store"))
+	answer(p, "move", "moved")
+	p.Fill("#location", "cold room 99")
+	p.Fill("#reason", "A slip of the hand")
+	p.Click("#keep button.primary")
+	p.SeeText(".factgrid", "cold room 99")
+	p.Click(".steps li:last-child a.quiet")
+	p.SeeText("#keep", "cold room 99")
+	p.Fill("#reason", "The wrong room was typed")
+	p.Click("#keep button.primary")
+	p.See(".steps .voided")
+	p.SeeText(".factgrid", "cold room 1")
+	if it := j.scene.item("W-001"); it.Holder.Location != "cold room 1" {
+		j.t.Errorf("W-001 is at %s", it.Holder.Location)
+	}
 }
 
 // byCamera scans a label with the camera: where the browser cannot read codes it says

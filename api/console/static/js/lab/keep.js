@@ -24,6 +24,7 @@ const builds = {
   reseal: (body) => ({ type: 'seal.applied', body: { item, ...body } }),
   hold: (body) => ({ type: 'hold.placed', body: { hold: newID(), items: [item], ...body } }),
   release: (body) => ({ type: 'hold.released', body }),
+  withdraw: (body) => ({ type: 'event.amended', body: { target: d.target, void: true, ...body } }),
   dispose: (body) => ({ type: 'item.disposed', body: { item, ...body, left: body.left?.value ? body.left : undefined } }),
 };
 
