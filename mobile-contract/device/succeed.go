@@ -122,11 +122,7 @@ func (y *syncer) findSuccession(ctx context.Context) (*succession, error) {
 		q := url.Values{"after": {strconv.FormatInt(after, 10)}, "limit": {strconv.Itoa(pageSize)}}
 		var page wire.Changes
 		if _, err := y.c.getJSON(ctx, "/v1/changes?"+q.Encode(), &page); err != nil {
-			var he *HTTPError
-			if errors.As(err, &he) && he.Body.Code == wire.CodeUnauthenticated {
-				return nil, fmt.Errorf("%w: the log at %s does not know this device's key: it has not been carried over; ask its administrator", err, y.c.Server())
-			}
-			return nil, err
+			return nil, y.unwelcome(err)
 		}
 		if page.Next < after || page.More && page.Next == after || len(page.Events) > maxPage {
 			return nil, fmt.Errorf("%w: changes after %d were answered with %d events up to %d", ErrTrust, after, len(page.Events), page.Next)
@@ -149,6 +145,20 @@ func (y *syncer) findSuccession(ctx context.Context) (*succession, error) {
 		}
 	}
 	return f, nil
+}
+
+// unwelcome says what it means that the new log does not let this device read.
+func (y *syncer) unwelcome(err error) error {
+	var he *HTTPError
+	switch {
+	case !errors.As(err, &he):
+		return err
+	case he.Body.Code == wire.CodeUnauthenticated:
+		return fmt.Errorf("%w: the log at %s does not know this device's key: it has not been carried over; ask its administrator", err, y.c.Server())
+	case he.Body.Code == wire.CodeForbidden:
+		return fmt.Errorf("%w: this device has been revoked and cannot go over; give what it holds to a supervisor as an archive (fieldkit export archive)", err)
+	}
+	return err
 }
 
 // take takes up one of the three entries that matter.

@@ -382,6 +382,25 @@ func entryOf(t *testing.T, name string, s *servertest.Server) func(*event.LogPre
 	}
 }
 
+// A revoked device stays where it is, with all that it holds.
+func TestRevokedDeviceStays(t *testing.T) {
+	s := servertest.Start(t)
+	d, k := field(t, s)
+	id, err := d.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	capture(t, d, k, &event.NoteWritten{Text: "not handed in"})
+	s.Revoke(id.Device, event.Digest(id.Key.ID()), "lost")
+	n := s.Successor(t, "ledger.test/next", servertest.Succession{})
+	if _, err := d.Succeed(t.Context(), device.SuccessorRequest{Client: client(t, n)}); !errors.Is(err, device.ErrRefused) || !strings.Contains(err.Error(), "has been revoked") {
+		t.Errorf("%v", err)
+	}
+	if st := status(t, d); st.Events[device.StateLocal] == 0 || len(st.Former) != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // A server whose log continues nothing, or that knows nothing of the device, is not gone over to.
 func TestNoSuccessor(t *testing.T) {
 	s, other := servertest.Start(t), servertest.Start(t)
