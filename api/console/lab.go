@@ -38,6 +38,7 @@ func (k *Console) routeLab(r fiber.Router) {
 	lab := r.Group("/lab", k.require(event.RoleAnalyst))
 	lab.Get("/", k.labHome)
 	lab.Get("/find", k.labFind)
+	lab.Post("/offer", k.labOffer)
 	lab.Get("/cases/:case/shipments/:handover", k.labShipment)
 	lab.Get("/cases/:case/items/:kind/:id", k.labItem)
 	lab.Get("/cases/:case/items/:kind/:id/checkin", k.labCheckIn)

@@ -1,15 +1,19 @@
 package console
 
 import (
+	"errors"
 	"slices"
 
 	"fieldseal/api/fault"
 	"fieldseal/api/wire"
+	"fieldseal/mobile-contract/device/carry"
 	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
+	"fieldseal/sync/seal"
 	"fieldseal/sync/store"
 
+	"github.com/go-json-experiment/json"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -107,4 +111,48 @@ func receiveOf(caseID event.UUID, h custody.HandoverInfo, offer *event.CustodyOf
 		d.Items = append(d.Items, receiveItem{Kind: string(it.Item.Kind), ID: it.Item.ID.String(), Label: it.Label, SealNo: it.SealNo})
 	}
 	return d
+}
+
+// shownOffer is an offer that the giver's device shows as codes or text: its exact
+// lines, for the browser to hand in like its own, and where it is then to be received.
+type shownOffer struct {
+	Lines []string `json:"lines"`
+	Path  string   `json:"path"`
+}
+
+// labOffer reads the text of an offer. It stores nothing: the lines are believed when
+// they have been handed in and verified, like any others.
+func (k *Console) labOffer(c *fiber.Ctx) error {
+	body, err := k.ReadBody(c, carry.MaxText)
+	if err != nil {
+		return err
+	}
+	m, err := carry.Decode(string(body), nil)
+	switch {
+	case errors.Is(err, carry.ErrMissing):
+		return fault.New(wire.CodeConflict, "Parts of the offer are missing. Scan the other codes too.").Because(err)
+	case err != nil:
+		return fault.New(wire.CodeBadRequest, "This is not the text of an offer, or it was misread. Scan its codes again.").Because(err)
+	case m.Kind != carry.Offer || len(m.Lines) == 0:
+		return fault.New(wire.CodeBadRequest, "This is the text of an answer and not of an offer. The giver shows the offer.")
+	}
+	out := shownOffer{}
+	for _, line := range m.Lines {
+		out.Lines = append(out.Lines, string(line))
+	}
+	env, err := seal.ParseEnvelope(m.Lines[0])
+	if err != nil {
+		return fault.New(wire.CodeBadRequest, "What the text carries is not a sealed event.").Because(err)
+	}
+	p, err := event.Parse(env.Payload)
+	if err != nil || p.Type != event.TypeCustodyOffered {
+		return fault.New(wire.CodeBadRequest, "What the text carries is not an offer of custody.").Because(err)
+	}
+	out.Path = "/desk/lab/cases/" + p.Case.String() + "/shipments/" + m.Handover.String()
+	data, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(data)
 }

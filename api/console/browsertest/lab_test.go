@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"fieldseal/api/console/browsertest"
+	"fieldseal/mobile-contract/device/carry"
 	"fieldseal/sync/event"
 
 	"github.com/chromedp/chromedp/kb"
@@ -378,6 +379,14 @@ func (j *labRun) measured() {
 	p.Gone("#preview button.primary")
 	p.SeeText("#preview .match", "MW-77")
 	j.shot("import-bad")
+	sheet := filepath.Join(dir, "results.csv")
+	if err := os.WriteFile(sheet, []byte("PK\x03\x04\x14\x00\x06\x00 a spreadsheet under a false name"), 0o600); err != nil {
+		j.t.Fatal(err)
+	}
+	p.Expect("status of 415")
+	p.File("#file", sheet)
+	p.Click("#import button.primary")
+	p.SeeText("#import .error", "CSV")
 	p.File("#file", write("right.csv", "W-001"))
 	p.Click("#import button.primary")
 	p.See("#preview .note.ok")
@@ -451,6 +460,48 @@ func (j *labRun) signed() {
 func (j *labRun) count(p *browsertest.Page, selector string) (n int) {
 	p.Eval(fmt.Sprintf(`document.querySelectorAll(%q).length`, selector), &n)
 	return n
+}
+
+// An offer that was made without a network and shown to the laboratory as codes is
+// handed in by the browser that reads them, and received.
+func TestLabOfferShownAtTheDoor(t *testing.T) {
+	s := newScene(t)
+	s.collect([4]string{"W-001", "voa", "HCl", "VOA vial"})
+	s.field.Note(s.caseID, "sealed before the offer, and still on the giver's device")
+	handover, line := s.offered(s.lab, "Northern Environmental Laboratory", "W-001")
+	parts, err := carry.Encode(carry.Message{Kind: carry.Offer, Handover: handover, Lines: [][]byte{line}}, nil, 400)
+	if err != nil || len(parts) < 2 {
+		t.Fatalf("%d parts: %v", len(parts), err)
+	}
+	chen := s.person("Chen Jing", s.lab, event.RoleAnalyst)
+	p := s.signIn(chen, "en")
+	s.enrol(p, chen)
+	p.Expect("status of 409")
+	p.Expect("status of 400")
+	p.Go("/desk/lab/")
+	p.See("#incoming .empty")
+	p.Click("#offer-box summary")
+	p.Fill("#offer-text", "FS1:1/1:00000000:AAAA")
+	p.Click("#offer button")
+	p.See("#offer .error")
+	p.Fill("#offer-text", "")
+	for i, part := range parts {
+		p.Type("#scan-text", part+"\r")
+		if i < len(parts)-1 {
+			p.SeeText("#offer .error", "are missing")
+		}
+	}
+	p.See("#manifest")
+	p.Audit()
+	p.Type("#scan-text", "W-001\r")
+	p.Click(`#manifest tr[data-label="W-001"] input[value=intact]`)
+	p.Fill("#count", "1")
+	p.Click("#accept")
+	p.SeeText("#checkin", "W-001")
+	if it := s.item("W-001"); it.Holder == nil || it.Holder.Org != s.lab {
+		t.Errorf("W-001 is with %+v", it.Holder)
+	}
+	s.Fsck()
 }
 
 // A colleague of another laboratory, somebody of another trade and a curious address

@@ -99,8 +99,16 @@ func (s *scene) collect(labels ...[4]string) {
 	}
 }
 
-// offer seals the handover of samples to an organisation.
+// offer seals the handover of samples to an organisation, and hands it in.
 func (s *scene) offer(to event.UUID, name string, labels ...string) event.UUID {
+	s.t.Helper()
+	handover, line := s.offered(to, name, labels...)
+	s.Submit(line)
+	return handover
+}
+
+// offered seals the handover of samples and gives its line.
+func (s *scene) offered(to event.UUID, name string, labels ...string) (handover event.UUID, line []byte) {
 	s.t.Helper()
 	s.field.Clock = s.field.Clock.Add(30 * time.Minute)
 	terms := event.Terms{Handover: s.ID(), Case: s.caseID, From: event.Holder{Person: s.field.Person, Org: s.Org, Name: "Li Wei 李伟", Device: s.field.ID},
@@ -113,8 +121,7 @@ func (s *scene) offer(to event.UUID, name string, labels ...string) event.UUID {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Submit(s.field.Seal(s.caseID, &event.CustodyOffered{Terms: string(text), Digest: event.TermsDigest(string(text))}))
-	return terms.Handover
+	return terms.Handover, s.field.Seal(s.caseID, &event.CustodyOffered{Terms: string(text), Digest: event.TermsDigest(string(text))})
 }
 
 // terms gives the exact terms of a handover and the id of its offer.

@@ -45,6 +45,17 @@ export async function handIn(person) {
   await prove(person, logKey);
 }
 
+/** deliver hands in what somebody else sealed, such as an offer that was shown here. It throws where a line is not taken. */
+export async function deliver(lines) {
+  const r = await call('POST', '/v1/batches', { body: lines.map((l) => `${l}\n`).join(''), headers: { 'Content-Type': 'application/x-ndjson' } });
+  const { results } = await r.json();
+  for (const [i, line] of lines.entries()) {
+    const { id, status, code, detail } = results[i] ?? {};
+    if (status === 'quarantined') throw new ServerFault(`${code}: ${detail}`);
+    if (id !== await seal.eventID(seal.parseEnvelope(line).payload)) throw new ServerFault(`a line was answered with the id ${id}`);
+  }
+}
+
 function take(list, limit) {
   const batch = [];
   let size = 0;

@@ -150,7 +150,7 @@ async function record(ws, payload, seq, type, caseID) {
 }
 
 /** refusal turns a failed request into an ActError. */
-function refusal(cause) {
+export function refusal(cause) {
   if (cause instanceof OfflineError) return new ActError('offline', cause.message);
   if (cause instanceof HTTPError && cause.status === 401) return new ActError('signed_out', cause.message);
   if (cause instanceof HTTPError) return new ActError('refused', cause.message, cause.body?.problems ?? []);

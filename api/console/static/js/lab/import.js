@@ -2,7 +2,7 @@
 // then sealed in parts, all of them or none. The file itself goes along as it is.
 
 import { decode } from '../seal.js';
-import { act, newID, uploadMedia } from '../workstation.js';
+import { act, newID, refusal, uploadMedia } from '../workstation.js';
 import { busy, clear, collect, say, show } from '../form.js';
 import { call } from '../http.js';
 import { el, t } from '../words.js';
@@ -44,7 +44,8 @@ async function preview() {
       draw(file, await read(file));
     } catch (error) {
       section.hidden = true;
-      show(form, error.name === 'HTTPError' ? [{ path: 'file', message: error.message }] : say(error));
+      const why = { UNSUPPORTED_MEDIA_TYPE: 'spreadsheet', TOO_LARGE: 'large', BAD_REQUEST: 'table' }[error.code];
+      show(form, why ? [{ path: 'file', message: t(`lab.js.import.${why}`) }] : say(refusal(error)));
     }
   });
   return undefined;
