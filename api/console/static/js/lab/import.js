@@ -70,7 +70,7 @@ function draw(file, v) {
     v.problems.length ? el('ul', { class: 'plain warnings' }, v.problems.map((p) => el('li', {}, el('span', { class: `tag ${p.severity === 'error' ? 'bad' : 'warn'}` }, t(`lab.js.import.${p.severity}`)), ` ${p.line ? `${t('lab.js.import.col.line')} ${p.line}` : t('lab.js.import.file')}${p.column ? ` · ${p.column}` : ''}: ${p.text} `, el('span', { class: 'mono muted' }, p.code))))
       : el('p', { class: 'empty' }, t('lab.js.import.no_problems')),
     el('h2', {}, t('lab.js.import.rows', v.rows.length)),
-    el('div', { class: 'scroll rows', tabindex: '0', role: 'region', 'aria-label': t('lab.js.import.rows', v.rows.length) }, el('table', { class: 'table' }, el('thead', {}, el('tr', {}, columns.map((c) => el('th', { scope: 'col' }, t(`lab.js.import.col.${c}`))))), el('tbody', {}, v.rows.map(line)))),
+    el('div', { class: 'scroll rows', tabindex: '0', role: 'region', 'aria-label': t('lab.js.import.rows', v.rows.length) }, el('table', { class: 'table' }, el('thead', {}, el('tr', {}, columns.map((c) => el('th', { scope: 'col', class: ['line', 'result', 'limits'].includes(c) && 'n' }, t(`lab.js.import.col.${c}`))))), el('tbody', {}, v.rows.map(line)))),
     v.importable ? sealing(file, v) : '',
   );
   section.hidden = false;
