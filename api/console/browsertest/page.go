@@ -44,8 +44,19 @@ type Page struct {
 // server under test ("http://127.0.0.1:1234"): no other host may be asked for anything.
 func Open(t testing.TB, base string) *Page {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
-	p := &Page{T: t, Ctx: ctx, base: strings.TrimSuffix(base, "/")}
+	return open(t, browser(t), strings.TrimSuffix(base, "/"), chromedp.WithNewBrowserContext())
+}
+
+// Tab opens one more tab of the same browser profile.
+func (p *Page) Tab() *Page {
+	p.T.Helper()
+	return open(p.T, p.Ctx, p.base)
+}
+
+func open(t testing.TB, parent context.Context, base string, opts ...chromedp.ContextOption) *Page {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, opts...)
+	p := &Page{T: t, Ctx: ctx, base: base}
 	if err := p.listen(); err != nil {
 		cancel()
 		t.Fatal(err)

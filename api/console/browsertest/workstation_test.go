@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -194,6 +196,58 @@ func TestWorkstationSealsAndSends(t *testing.T) {
 		return err
 	})
 	b.Fsck()
+}
+
+// Two tabs of one profile make one chain: with the browser's locks all acts are taken
+// one after another, and without them an act is refused rather than sealed beside another.
+func TestWorkstationInTwoTabs(t *testing.T) {
+	for name, prepare := range map[string]string{"locks": `0`, "no locks": `Object.defineProperty(navigator, 'locks', {value: undefined})`} {
+		t.Run(name, func(t *testing.T) {
+			b, code := newBench(t)
+			p := browsertest.Open(t, b.front.URL)
+			p.Go("/")
+			p.Eval(ws+`w.enrol('`+code+`').then(() => 0))`, nil)
+			caseID := b.ID()
+			p.Eval(ws+`w.act([{type: 'case.opened', case: '`+caseID.String()+`', body: {number: 'B-5', title: 't', authority: 'EPB'}}]).then(() => 0))`, nil)
+			q := p.Tab()
+			q.Go("/")
+			var outcomes [2][]string
+			var both sync.WaitGroup
+			for i, tab := range []*browsertest.Page{p, q} {
+				tab.Eval(prepare, nil)
+				both.Go(func() {
+					err := tab.TryEval(ws+`Promise.all([1, 2, 3, 4, 5, 6].map((n) => w.act([{type: 'note.written', case: '`+caseID.String()+`', body: {text: 'n' + n}}]).then(([r]) => r.status, (e) => e.name))))`, &outcomes[i])
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			both.Wait()
+			sealed := 0
+			for _, o := range slices.Concat(outcomes[0], outcomes[1]) {
+				switch o {
+				case "accepted", "waiting":
+					sealed++
+				case "Moved":
+				default:
+					t.Errorf("an act came to %q", o)
+				}
+			}
+			if name == "locks" && sealed != 12 || sealed == 0 {
+				t.Errorf("%d of 12 acts were sealed: %v", sealed, outcomes)
+			}
+			p.Eval(ws+`w.send())`, nil)
+			var status struct {
+				Seq, Proven, Waiting, Quarantined int64
+				Hold, Alarm                       string
+			}
+			p.Eval(ws+`w.status())`, &status)
+			if status.Seq != int64(sealed)+2 || status.Proven+status.Waiting != status.Seq || status.Quarantined > 0 || status.Hold+status.Alarm != "" {
+				t.Errorf("%d acts were sealed: %+v", sealed, status)
+			}
+			b.Fsck()
+		})
+	}
 }
 
 // What was sealed while the server could not be reached, or whose answer was lost, is
