@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,7 +66,7 @@ func browser(t testing.TB) context.Context {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.browser == nil && shared.err == nil {
-		shared.browser, shared.stop, shared.err = start(path)
+		shared.browser, shared.stop, shared.err = startNew(path)
 	}
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -73,20 +74,32 @@ func browser(t testing.TB) context.Context {
 	return shared.browser
 }
 
-// start starts a browser with a profile of its own in a temporary folder.
-func start(path string) (context.Context, func(), error) {
+// startNew starts a browser whose profile is in a temporary folder.
+func startNew(path string) (context.Context, func(), error) {
 	dir, err := os.MkdirTemp("", "fieldseal-chromium-")
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := []chromedp.ExecAllocatorOption{
+	ctx, stop, err := start(path, dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return ctx, func() {
+		stop()
+		_ = os.RemoveAll(dir) // a test's own folder; what stays is the system's to clean
+	}, nil
+}
+
+// start starts a browser on a profile.
+func start(path, dir string, more ...chromedp.ExecAllocatorOption) (context.Context, func(), error) {
+	opts := append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Headless, chromedp.DisableGPU, chromedp.WindowSize(desktopWidth, desktopHeight), chromedp.WSURLReadTimeout(startLimit),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
-	}
+	}, more...)
 	if os.Geteuid() == 0 { // its sandbox refuses to run as root
 		opts = append(opts, chromedp.NoSandbox)
 	}
@@ -100,8 +113,28 @@ func start(path string) (context.Context, func(), error) {
 	return ctx, func() {
 		cancel()
 		cancelAlloc()
-		_ = os.RemoveAll(dir) // a test's own folder; what stays is the system's to clean
 	}, nil
+}
+
+// OpenProfile starts a browser of its own on a profile in dir, which outlives it, and
+// opens a page in it. kill ends the browser's process at once, as a power cut does.
+func OpenProfile(t testing.TB, base, dir string) (p *Page, kill func()) {
+	t.Helper()
+	browser(t) // fails or skips where there is none
+	var cmd *exec.Cmd
+	ctx, stop, err := start(executable(), dir, chromedp.ModifyCmdFunc(func(c *exec.Cmd) { cmd = c }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	p = open(t, ctx, strings.TrimSuffix(base, "/"))
+	return p, func() {
+		p.gone.Store(true)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-p.Ctx.Done() // the connection has ended with the process
+	}
 }
 
 // Out gives the path of a file below .ci/out, whose folder exists.

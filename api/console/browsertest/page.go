@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ type Page struct {
 	// Ctx is the tab's context, for chromedp actions that Page has no method for.
 	Ctx  context.Context
 	base string
+	// gone: its browser was killed, and there is nothing to keep a picture of.
+	gone atomic.Bool
 
 	mu       sync.Mutex
 	faults   []string
@@ -63,7 +66,7 @@ func open(t testing.TB, parent context.Context, base string, opts ...chromedp.Co
 	}
 	p.Size(desktopWidth, desktopHeight)
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() && !p.gone.Load() {
 			_ = p.keep("failed-" + fileName(t.Name())) // a help for whoever reads the failure, which is reported already
 		}
 		p.mu.Lock()

@@ -296,6 +296,48 @@ func TestWorkstationKeepsWhatIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// What was said to be sealed survives a browser that is killed the moment after, and is
+// handed in by the next one from the same profile, with the same key and the same bytes.
+func TestWorkstationSurvivesAKilledBrowser(t *testing.T) {
+	b, code := newBench(t)
+	dir := t.TempDir()
+	p, kill := browsertest.OpenProfile(t, b.front.URL, dir)
+	p.Expect("502")
+	p.Go("/")
+	p.Eval(ws+`w.enrol('`+code+`').then(() => 0))`, nil)
+	caseID := b.ID()
+	batches, uploads := "/v1/batches", "/v1/media"
+	b.lose.Store(&batches)
+	var done []outcome
+	p.Eval(ws+`w.act([{type: 'case.opened', case: '`+caseID.String()+`', body: {number: 'B-6', title: 't', authority: 'EPB'}}, `+note(caseID, "kept — 保留")+`]))`, &done)
+	if len(done) != 2 || done[1].Status != "waiting" {
+		t.Fatalf("%+v", done)
+	}
+	b.lose.Store(&uploads)
+	var media struct{ SHA256 string }
+	p.Eval(ws+`w.uploadMedia(new File(['a photo that waits'], 'p.jpg', {type: 'image/jpeg'})))`, &media)
+	kill()
+	b.lose.Store(nil)
+
+	q, _ := browsertest.OpenProfile(t, b.front.URL, dir)
+	q.Go("/")
+	var status struct{ Seq, Waiting, Proven, Files int64 }
+	q.Eval(ws+`{ await w.send(); return w.status(); })`, &status)
+	if status.Seq != 3 || status.Proven != 3 || status.Waiting+status.Files != 0 {
+		t.Errorf("after the crash: %+v", status)
+	}
+	for _, d := range done {
+		if _, found := b.onLedger(d.ID); !found {
+			t.Errorf("%s is not on the ledger", d.ID)
+		}
+	}
+	q.Eval(ws+`w.act([`+note(caseID, "and on")+`]))`, &done)
+	if row, found := b.onLedger(done[0].ID); !found || row.Seq != 4 {
+		t.Errorf("%+v %+v", row, done)
+	}
+	b.Fsck()
+}
+
 // A profile from a backup must not fork the chain.
 func TestWorkstationRestoredFromABackupIsHeld(t *testing.T) {
 	b, code := newBench(t)
