@@ -171,5 +171,8 @@ func writeBundle(c *cobra.Command, h *house, o bundle.Options, out string) (err 
 		fmt.Fprintf(c.OutOrStdout(), "time-stamped by %d of %d authorities\n", made.Tokens, len(h.cfg.Timestamps))
 	}
 	fmt.Fprintf(c.OutOrStdout(), "verify it anywhere with: custody-verify %s\n", out)
+	if made.Former {
+		fmt.Fprintln(c.OutOrStdout(), "it holds the former ledger's bundle, too: the reader names a key of each authority with --trust")
+	}
 	return nil
 }

@@ -400,7 +400,9 @@ func bothLedgers(t *testing.T, old, next string) {
 	file := func(name string) string { return filepath.Join(t.TempDir(), name) }
 	former, both, given, alone := file("former.zip"), file("both.zip"), file("given.zip"), file("alone.zip")
 	must(t, "--data", old, "bundle", "--case", "2026-017", "--out", former)
-	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", both)
+	if out := must(t, "--data", next, "bundle", "--case", "2026-017", "--out", both); !strings.Contains(out, "a key of each authority") {
+		t.Error(out)
+	}
 	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", both+".2") // with what the first has kept
 	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", given, "--former", former)
 	must(t, "--data", next, "bundle", "--case", "2026-017", "--out", alone, "--alone")

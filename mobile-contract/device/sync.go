@@ -146,6 +146,9 @@ func (y *syncer) run(ctx context.Context) error {
 	if ended != nil && !frozen(ended) {
 		return ended
 	}
+	if ended != nil {
+		ended = fmt.Errorf("%w Go over to that one: fieldkit successor", ended)
+	}
 	if y.c.mayRead() {
 		if err := y.pull(ctx); err != nil {
 			return err

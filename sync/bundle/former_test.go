@@ -379,6 +379,9 @@ func TestTwoLedgersTrust(t *testing.T) {
 		if v.Result != verify.NotAuthentic {
 			t.Errorf("with trust in %s alone it is %s", name, v.Result)
 		}
+		if name == "the next" && !strings.Contains(fmt.Sprint(v.Failures), "trust is needed in each") {
+			t.Errorf("%v", v.Failures)
+		}
 	}
 	alone, err := s.write(s.next, bundle.Options{})
 	if err != nil {

@@ -68,6 +68,8 @@ type Summary struct {
 	Tokens int64
 	// Cosignatures counts those on the bundle's checkpoint, whoever made them.
 	Cosignatures int64
+	// Former says that the former ledger's bundle is in it.
+	Former bool
 	// Length is the bundle's length in bytes.
 	Length int64
 }

@@ -314,6 +314,7 @@ func (mk *maker) finish() (*Prepared, error) {
 		}
 	}
 	p.summary.Tokens, p.summary.Cosignatures = int64(len(mk.ownTimes)), int64(len(mk.cp.Signatures())-1)
+	p.summary.Former = mk.former != nil
 	p.summary.MissingMedia = int64(len(mk.media)) - p.summary.Media
 	p.summary.Length = container.Length(entries)
 	return p, nil

@@ -203,6 +203,10 @@ func (v *verifier) checkTrust() error {
 		v.check(chkTrust).State = NotAsked
 		return nil
 	}
+	if v.depth > 0 {
+		v.failAt(chkTrust, bag.PathManifest, "authority key %s and ledger key %s of the former ledger are not among those trusted: the case lies in several ledgers, and trust is needed in each of them", a.Key.ID, a.LogKey)
+		return nil
+	}
 	v.failAt(chkTrust, bag.PathManifest, "authority key %s and ledger key %s are not among those trusted: another authority made this bundle", a.Key.ID, a.LogKey)
 	return nil
 }
