@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,18 +119,16 @@ func (k *Console) labPreview(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	match, body, err := matchOf(c.Query("match"), body)
+	if err != nil {
+		return err
+	}
 	file, err := labfile.Parse(bytes.NewReader(body), o)
 	if err != nil {
 		return notRead(err)
 	}
 	if len(file.Rows) > maxImportRows {
 		return fault.New(wire.CodeTooLarge, "The file has %d rows; at most %d are imported in a browser. Use fieldkit for it, or have it divided.", len(file.Rows), maxImportRows)
-	}
-	var match map[string]string
-	if text := c.Query("match"); text != "" {
-		if err := json.Unmarshal([]byte(text), &match); err != nil {
-			return fault.New(wire.CodeBadRequest, "match does not say which sample is which item.").Because(err)
-		}
 	}
 	v := p.preview(file, match, languageOf(c) == "zh")
 	data, err := json.Marshal(v)
@@ -138,6 +137,22 @@ func (k *Console) labPreview(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(data)
+}
+
+// matchOf parts a body into which sample of the file is which item, in JSON of as many
+// bytes as the query says, and the file. A file may have more samples than an address has room for.
+func matchOf(size string, body []byte) (match map[string]string, file []byte, err error) {
+	if size == "" {
+		return nil, body, nil
+	}
+	n, err := strconv.Atoi(size)
+	if err != nil || n < 0 || n > len(body) {
+		return nil, nil, fault.New(wire.CodeBadRequest, "match=%.40q is not the number of bytes before the file.", size).Because(err)
+	}
+	if err := json.Unmarshal(body[:n], &match); err != nil {
+		return nil, nil, fault.New(wire.CodeBadRequest, "What stands before the file does not say which sample is which item.").Because(err)
+	}
+	return match, body[n:], nil
 }
 
 func notRead(err error) error {

@@ -200,11 +200,12 @@ func TestLabPreview(t *testing.T) {
 	if _, p, _ := v.preview("", strange); p.Importable || p.Errors != 2 || len(p.Unknown) != 1 || p.Problems[0].Code != "UNKNOWN_SAMPLE" {
 		t.Errorf("a sample that is not here: %+v", p)
 	}
-	match := url.QueryEscape(`{"MW-77":"sample:` + s.samples["W-002"].String() + `"}`)
-	if _, p, _ := v.preview("match="+match, strange); !p.Importable || p.Rows[0].Label != "W-002" {
+	query, file := matched(t, map[string]string{"MW-77": "sample:" + s.samples["W-002"].String()}, strange)
+	if _, p, _ := v.preview(query, file); !p.Importable || p.Rows[0].Label != "W-002" {
 		t.Errorf("matched: %+v", p)
 	}
-	if _, p, _ := v.preview("match="+url.QueryEscape(`{"MW-77":"sample:`+s.ID().String()+`"}`), strange); p.Importable {
+	query, file = matched(t, map[string]string{"MW-77": "sample:" + s.ID().String()}, strange)
+	if _, p, _ := v.preview(query, file); p.Importable {
 		t.Error("matched to something that is not in the case")
 	}
 	// One bad row, and nothing of the file can be imported.
@@ -218,7 +219,7 @@ func TestLabPreview(t *testing.T) {
 	}{
 		"a spreadsheet": {"", "PK\x03\x04\x14\x00\x06\x00", nil, 415}, "no table": {"", "hello\nworld\n", nil, 400}, "nothing": {"", "", nil, 400},
 		"no such zone": {"zone=Mars", good, nil, 400}, "no such order": {"dates=ymd", good, nil, 400}, "no such encoding": {"encoding=ebcdic", good, nil, 400},
-		"no match": {"match=%5B%5D", good, nil, 400}, "too large": {"", good + strings.Repeat("x", 9<<20), nil, 413},
+		"no match": {"match=2", "[]" + good, nil, 400}, "a match beyond the file": {"match=99999", good, nil, 400}, "a match of no size": {"match=-1", good, nil, 400}, "too large": {"", good + strings.Repeat("x", 9<<20), nil, 413},
 		"without the page's token": {"", good, []string{"X-CSRF-Token", "AAAA"}, 403},
 	} {
 		if status, _, text := v.preview(c.query, c.file, c.header...); status != c.status {
@@ -254,7 +255,22 @@ func TestLabPreviewOfARealFile(t *testing.T) {
 	for _, code := range p.Unknown {
 		match[code] = "sample:" + s.samples["W-002"].String()
 	}
-	t.Logf("%d rows, %d samples, %d problems, %d kB of preview", len(p.Rows), len(p.Unknown), len(p.Problems), len(text)>>10)
+	query, file := matched(t, match, string(data))
+	_, m, _ := v.preview("dates=mdy&zone=-05:00&"+query, file)
+	if !m.Importable || m.Errors != 0 || len(m.Rows) != len(p.Rows) {
+		t.Errorf("with every sample matched: %d errors in %d rows, %v", m.Errors, len(m.Rows), m.Unknown)
+	}
+	t.Logf("%d rows, %d samples, %d problems and %d of them left when matched, %d kB of preview", len(p.Rows), len(p.Unknown), len(p.Problems), len(m.Problems), len(text)>>10)
+}
+
+// matched puts before a file which of its samples is which item.
+func matched(t *testing.T, match map[string]string, file string) (query, body string) {
+	t.Helper()
+	text, err := json.Marshal(match)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("match=%d", len(text)), string(text) + file
 }
 
 // What is offered to one person of the laboratory is not for a colleague to receive.

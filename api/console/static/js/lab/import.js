@@ -18,8 +18,9 @@ let match = {};
 /** read has the server read the chosen file. Figures may be beyond a double: the strict reader keeps them. */
 async function read(file) {
   const { body } = collect(form);
-  const q = new URLSearchParams(Object.entries({ zone: body.zone ?? '', dates: body.dates ?? '', encoding: body.encoding ?? '', match: Object.keys(match).length ? JSON.stringify(match) : '' }).filter(([, v]) => v));
-  const r = await call('POST', `${location.pathname}?${q}`, { body: file, headers: { 'Content-Type': 'application/octet-stream', Accept: 'application/json' } });
+  const matched = Object.keys(match).length ? new Blob([JSON.stringify(match)]) : new Blob([]);
+  const q = new URLSearchParams(Object.entries({ zone: body.zone, dates: body.dates, encoding: body.encoding, match: matched.size || '' }).filter(([, v]) => v));
+  const r = await call('POST', `${location.pathname}?${q}`, { body: new Blob([matched, file]), headers: { 'Content-Type': 'application/octet-stream', Accept: 'application/json' } });
   return decode(new Uint8Array(await r.arrayBuffer()));
 }
 
