@@ -323,10 +323,19 @@ func quote(text string) string {
 	return string(b)
 }
 
+// step does actions on elements. An element that went away between being found and
+// being used, because its page gave way to the next, is looked for again.
 func (p *Page) step(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.T.Helper()
-	if err := p.Try(actions...); err != nil {
-		p.T.Fatalf("%s: %v%s", what, err, p.where())
+	last := time.Now().Add(stepLimit)
+	for {
+		err := p.Try(actions...)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "node with given id") || time.Now().After(last) {
+			p.T.Fatalf("%s: %v%s", what, err, p.where())
+		}
 	}
 }
 
