@@ -180,7 +180,9 @@ export function say(error) {
     if (error.problems.length) return error.problems.map(({ message }) => ({ path: /^[a-z][a-z0-9_.]*(?=[ :])/.exec(message)?.[0] ?? '', message }));
     return [{ path: '', message: t(`act.${error.kind}`, error.message) }];
   }
-  if (error.name === 'FileError' || error.name === 'StoreError' || error.name === 'Moved') return [{ path: '', message: error.message }];
+  if (error.name === 'Moved') return [{ path: '', message: t('act.moved') }];
+  if (error.name === 'StoreError') return [{ path: '', message: t('act.storage', error.message) }];
+  if (error.name === 'FileError') return [{ path: '', message: error.message }];
   console.error(error);
   return [{ path: '', message: t('act.failed', error.message) }];
 }

@@ -5,6 +5,7 @@ import * as store from './store.js';
 import { HTTPError, OfflineError, call } from './http.js';
 import { base64, hex, sha256, utf8 } from './seal.js';
 import { exclusive, me } from './session.js';
+import { t } from './words.js';
 
 /** The largest file that is taken: it is digested and kept in one piece. */
 export const maxFile = 256 << 20;
@@ -30,8 +31,8 @@ export class FileError extends Error {
  * this browser, from where it is sent later by itself.
  */
 export async function uploadMedia(file) {
-  if (!file.size) throw new FileError('the file is empty');
-  if (file.size > maxFile) throw new FileError(`the file has ${file.size} bytes, at most ${maxFile} are taken here`);
+  if (!file.size) throw new FileError(t('act.file.empty'));
+  if (file.size > maxFile) throw new FileError(t('act.file.large', maxFile >> 20));
   const person = await me();
   const bytes = await file.arrayBuffer();
   const digest = hex(await sha256(bytes));
