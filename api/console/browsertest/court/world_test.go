@@ -17,14 +17,10 @@ import (
 	"fieldseal/api/console/checker"
 	"fieldseal/api/console/checker/compile"
 	"fieldseal/api/server/servertest"
-	"fieldseal/sync/bundle"
-	"fieldseal/sync/bundle/source"
-	"fieldseal/sync/custody"
 	"fieldseal/sync/decimal"
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
-	"fieldseal/sync/ledger"
 
 	"github.com/go-json-experiment/json"
 )
@@ -288,8 +284,3 @@ func (w *world) tellDirty() {
 
 // hexOf is the beginning of a digest, as people type it.
 func hexOf(d [32]byte, digits int) string { return hex.EncodeToString(d[:])[:digits] }
-
-// judge gives a case's record.
-func (w *world) judge(id event.UUID) (*custody.Record, ledger.Size, error) {
-	return bundle.Record(w.t.Context(), source.New(w.Engine, w.Store, w.Blobs), id)
-}
