@@ -284,9 +284,17 @@ func TestWhatArrivesLaterOutOfOrderTwiceOrIsWithdrawn(t *testing.T) {
 	if got := max(); got != "[15 25] 1 1" {
 		t.Fatal(got)
 	}
+	// Withdrawn before it arrived: the device's chain comes in the other order.
+	four := seg(4, "99")
+	void := s.dev.Seal(s.id, &event.EventAmended{Target: s.dev.Prev, Reason: "sealed by mistake", Void: true})
+	s.submit(void)
+	s.submit(four)
+	if got := max(); got != "[15 25] 1 2" {
+		t.Fatal(got)
+	}
 	// A reader that begins now says the same.
 	s.reader = chart.New(s.Store, 1)
-	if got := max(); got != "[15 25] 1 1" {
+	if got := max(); got != "[15 25] 1 2" {
 		t.Fatal(got)
 	}
 	list, err := s.reader.List(context.Background(), s.id)

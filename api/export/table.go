@@ -3,7 +3,6 @@ package export
 import (
 	"iter"
 	"strings"
-	"time"
 
 	"fieldseal/sync/custody"
 	"fieldseal/sync/event"
@@ -43,13 +42,6 @@ func say(lang string, en, zh string) Cell {
 		return text(zh)
 	}
 	return text(en)
-}
-
-func moment(t time.Time) Cell {
-	if t.IsZero() {
-		return Cell{}
-	}
-	return text(t.UTC().Format(time.RFC3339))
 }
 
 func id(u event.UUID) Cell {

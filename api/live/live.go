@@ -13,7 +13,7 @@
 //	data: {"index":4711,"type":"air.segment","case":"0193…","id":"…","received_us":1764000000000000}
 //
 //	event: arrived     something came; a line in quarantine has a "code" and no "type"
-//	event: end         {"why":"session"|"right"}: the stream is over, and asking again is of no use
+//	event: end         {"why":"session"|"right"|"replaced"}: the stream is over, and asking again is of no use
 //	: (a comment)      nothing came, the connection stands; it moves the id forward
 //
 // Every event carries the ledger index up to which everything was told as its
@@ -37,6 +37,10 @@
 // within a heartbeat. Close ends all streams: a server that stops calls it before
 // it waits for its requests, since a stream would last for ever. Their clients
 // connect again by themselves.
+//
+// A connection that its client has left is known to be dead only when something is
+// written to it. So a person who has MaxPerPerson streams is not refused another one,
+// which may well be a page that was loaded anew: their oldest one ends.
 package live
 
 import (
@@ -44,6 +48,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,7 +80,7 @@ const (
 )
 
 var (
-	// ErrFull says that too many streams are open, of this person or of all.
+	// ErrFull says that MaxStreams are open.
 	ErrFull = errors.New("live: too many live views are open; close one and try again")
 	// ErrClosed says that the server stops.
 	ErrClosed = errors.New("live: the server is stopping")
@@ -94,7 +99,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
-	persons map[event.UUID]int
+	persons map[event.UUID][]*stream // in order of opening
 	closed  bool
 	done    chan struct{}
 }
@@ -105,7 +110,7 @@ func New(engine *ingest.Engine, s *store.Store, log *slog.Logger) *Hub {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Hub{engine: engine, store: s, log: log, reading: make(chan struct{}, maxReads), beat: heartbeat,
-		streams: map[*stream]struct{}{}, persons: map[event.UUID]int{}, done: make(chan struct{})}
+		streams: map[*stream]struct{}{}, persons: map[event.UUID][]*stream{}, done: make(chan struct{})}
 }
 
 // Viewer is who looks at what.
@@ -121,20 +126,25 @@ type Viewer struct {
 	Still func(context.Context) error
 }
 
-// Open admits a stream, or returns ErrFull or ErrClosed. The stream counts until
-// its Run returns, so Run must be called.
+// Open admits a stream, or returns ErrFull or ErrClosed; the oldest one of a person
+// with too many ends. The stream counts until its Run returns, so Run must be called.
 func (h *Hub) Open(v Viewer) (*Stream, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closed:
 		return nil, ErrClosed
-	case len(h.streams) >= MaxStreams || h.persons[v.Person] >= MaxPerPerson:
+	case len(h.streams) >= MaxStreams:
 		return nil, ErrFull
 	}
-	s := &stream{hub: h, viewer: v, next: v.After}
+	s := &stream{hub: h, viewer: v, next: v.After, replaced: make(chan struct{})}
 	h.streams[s] = struct{}{}
-	h.persons[v.Person]++
+	own := append(h.persons[v.Person], s)
+	if len(own) > MaxPerPerson {
+		close(own[0].replaced)
+		own = own[1:]
+	}
+	h.persons[v.Person] = own
 	return &Stream{s}, nil
 }
 
@@ -159,7 +169,8 @@ func (h *Hub) forget(s *stream) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.streams, s)
-	if h.persons[s.viewer.Person]--; h.persons[s.viewer.Person] <= 0 {
+	own := slices.DeleteFunc(h.persons[s.viewer.Person], func(o *stream) bool { return o == s })
+	if h.persons[s.viewer.Person] = own; len(own) == 0 {
 		delete(h.persons, s.viewer.Person)
 	}
 }
@@ -171,6 +182,8 @@ type stream struct {
 	hub    *Hub
 	viewer Viewer
 	next   int64
+	// replaced is closed when a newer stream of the same person takes its place.
+	replaced chan struct{}
 }
 
 // Run writes the stream until the client is gone, the viewer may not go on, or the
@@ -206,6 +219,9 @@ func (s *stream) Run(w *bufio.Writer) {
 			out.id(s.next)
 			out.text(":\n\n")
 			out.flush()
+		case <-s.replaced:
+			out.end("replaced")
+			return
 		case <-s.hub.done:
 			return
 		}

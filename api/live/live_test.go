@@ -317,15 +317,32 @@ func TestStreamsAreBounded(t *testing.T) {
 		}
 		held = append(held, s)
 	}
-	if _, err := h.hub.Open(live.Viewer{Person: person}); !errors.Is(err, live.ErrFull) {
-		t.Fatalf("one more of the same person: %v", err)
+	// One more of the same person takes the place of the oldest one.
+	for _, who := range []event.UUID{person, other} {
+		s, err := h.hub.Open(live.Viewer{Person: who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, s)
 	}
-	s, err := h.hub.Open(live.Viewer{Person: other})
-	if err != nil {
-		t.Fatal("another person:", err)
+	var said strings.Builder
+	held[0].Run(bufio.NewWriter(&said))
+	if !strings.Contains(said.String(), `{"why":"replaced"}`) {
+		t.Errorf("the oldest stream says %q", said.String())
+	}
+	held = held[1:]
+	for h.hub.Streams() < live.MaxStreams {
+		s, err := h.hub.Open(live.Viewer{Person: h.ID()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, s)
+	}
+	if _, err := h.hub.Open(live.Viewer{Person: h.ID()}); !errors.Is(err, live.ErrFull) {
+		t.Fatalf("one more than there may be: %v", err)
 	}
 	h.hub.Close()
-	for _, s := range append(held, s) {
+	for _, s := range held {
 		s.Run(bufio.NewWriter(new(strings.Builder)))
 	}
 	if _, err := h.hub.Open(live.Viewer{Person: other}); !errors.Is(err, live.ErrClosed) {

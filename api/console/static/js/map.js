@@ -202,7 +202,11 @@ export class Plan {
       if (f.geometry.type !== 'LineString') labels.push({ f, x: x + 8, y: y - 9, text: fit(this.name(f), 32) });
     }
     labels.sort((a, b) => (b.f === this.chosen) - (a.f === this.chosen) || (order[a.f.kind] ?? 9) - (order[b.f.kind] ?? 9));
-    const boxes = labels.map((l) => ({ x: l.x, y: l.y, w: [...l.text].reduce((s, c) => s + (c.codePointAt(0) > 0x2e7f ? 13 : 7.2), 6), h: 18 }));
+    const boxes = labels.map((l) => {
+      const wide = [...l.text].reduce((s, c) => s + (c.codePointAt(0) > 0x2e7f ? 13 : 7.2), 6);
+      if (l.x + wide > w && l.x - 16 - wide > 0) l.x -= 16 + wide; // on the other side of its mark, where there is room
+      return { x: l.x, y: l.y, w: wide, h: 18 };
+    });
     const free = place(boxes);
     const texts = labels.filter((l, i) => free[i] && l.x > -200 && l.x < w && l.y > -20 && l.y < h).map((l) => svg('text', { class: 'map-label', x: l.x, y: l.y + 13 }, l.text));
     this.root.replaceChildren(...shapes, ...texts, this.scaleBar(px, h), this.north(w));
