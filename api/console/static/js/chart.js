@@ -195,9 +195,10 @@ export class Chart {
       const q = new URLSearchParams({ buckets: Math.min(4000, Math.max(60, 2 * Math.round(this.width()))) });
       if (this.view) {
         const span = this.view.to - this.view.from;
-        const to = this.follow ? Math.max(this.view.to, Date.now()) : this.view.to;
+        // Not up to now: readings of long ago would all be in one bucket. Where newer ones
+        // have come, the answer says so, and the view goes on to them.
         q.set('from', Math.floor(this.view.from - span / 2));
-        q.set('to', Math.ceil(to + span / 2));
+        q.set('to', Math.ceil(this.view.to + span / 2));
       }
       const first = !this.data;
       const before = this.data?.last;
