@@ -120,6 +120,16 @@ func TestLabPages(t *testing.T) {
 			}
 		}
 	}
+	// What the laboratory itself did can be withdrawn; what others did cannot.
+	it := s.item("W-001")
+	if page := v.get(s.path("/items/sample/%s/withdraw?event=%s", it.Ref.ID, it.Accessions[0].Event), "en"); !strings.Contains(page, it.Accessions[0].Event.String()) {
+		t.Error("an own check-in cannot be withdrawn")
+	}
+	for _, id := range []string{it.Origin.String(), "nonsense", ""} {
+		if status, _ := v.do("GET", s.path("/items/sample/%s/withdraw?event=%s", it.Ref.ID, id), ""); status != 404 {
+			t.Errorf("withdrawing %q: %d", id, status)
+		}
+	}
 	if page := v.get("/desk/lab/find?q="+url.QueryEscape("W-001"), "en"); !strings.Contains(page, "L26-0001") {
 		t.Error("a label that is scanned does not open its item")
 	}

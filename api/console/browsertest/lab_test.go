@@ -127,6 +127,17 @@ func (j *labRun) received(handover string) {
 	p.Fill("#count", "5")
 	p.Fill("#temp", "4.2")
 	j.small("receiving-360")
+	// A server that shows other terms than the giver sealed is not received from.
+	p.Eval(`fetch('/v1/events/'+JSON.parse(document.getElementById('shipment').textContent).offer).then((r) => r.json()).then((v) => {
+		const swap = JSON.parse(v.envelope);
+		const p = new TextDecoder().decode(Uint8Array.from(atob(swap.payload), (c) => c.charCodeAt(0)));
+		swap.payload = btoa(String.fromCharCode(...new TextEncoder().encode(p.replace('Gate 2', 'Gate 3'))));
+		globalThis.honest = globalThis.fetch;
+		globalThis.fetch = (path, ...more) => String(path).startsWith('/v1/events/') ? Promise.resolve(Response.json({...v, envelope: JSON.stringify(swap)})) : honest(path, ...more);
+	})`, nil)
+	p.Click("#accept")
+	p.See("#close .note.bad")
+	p.Eval(`{ globalThis.fetch = honest; }`, nil)
 	p.Click("#accept")
 	p.Until(`location.pathname === '/desk/lab/' && document.querySelector('#checkin td')`)
 	r := j.record()
