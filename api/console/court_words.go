@@ -72,6 +72,8 @@ func lasting(lang string, d time.Duration) string {
 		return pick("%d d %d h", "%d 天 %d 小时", days, hours)
 	case hours > 0:
 		return pick("%d h %d min", "%d 小时 %d 分", hours, mins)
+	case mins == 0:
+		return pick("%[2]d s", "%[2]d 秒", 0, secs)
 	}
 	return pick("%d min %d s", "%d 分 %d 秒", mins, secs)
 }

@@ -72,6 +72,9 @@ func TestClerk(t *testing.T) {
 					t.Errorf("the page asked for %.100s", r)
 				}
 			}
+			p.Go(w.itemPath(w.dirty, "photo", w.photo))
+			p.Until(`document.querySelector('figure img').naturalWidth > 0`) // it is made when it is first asked for
+			both(p, "court-photo", lang)
 			dirty := download(p, w.casePath(w.dirty))
 			verifyIn(p, lang, dirty, c.defects)
 			p.SeeText("#verify-defects", "CUSTODY_GAP")
