@@ -59,3 +59,49 @@ func TestDrawings(t *testing.T) {
 		}
 	}
 }
+
+// Readings of long ago are drawn as those of today are: what is asked for is what is in view.
+func TestChartOfLongAgo(t *testing.T) {
+	s := newScene(t)
+	p := s.signIn(s.person("Zhao Min", s.Org, event.RoleSupervisor), "en")
+	p.Eval(`(() => { globalThis.asset = (name) => document.querySelector('link[rel=stylesheet]').href.replace('css/desk.css', 'js/' + name); })()`, nil)
+	var got struct {
+		Ink  float64
+		Span float64
+	}
+	p.Eval(`(async () => {
+		const start = Date.UTC(2019, 4, 3, 8), n = 600;
+		let span = 0, asked = 0;
+		globalThis.fetch = async (path) => {
+			const q = new URL(path, location.href).searchParams;
+			const from = Number(q.get('from') ?? start), to = Number(q.get('to') ?? start + n * 10000);
+			span = Math.max(span, to - from);
+			asked++;
+			const width = Math.max(10000, Math.ceil((to - from) / Number(q.get('buckets'))));
+			const sums = new Map();
+			for (let i = 0; i < n; i++) { const b = Math.floor((start + i * 10000) / width) * width; sums.set(b, (sums.get(b) ?? 0) + 1); }
+			const t = [...sums.keys()], count = [...sums.values()];
+			return Response.json({name: 'x', unit: 'ppm', scale: 0, mean_scale: 0, from, to, first: start, last: start + (n - 1) * 10000, zoned: true, width_ms: width, period_ms: 10000, t, n: count,
+				min: t.map(() => 10), max: t.map((_, i) => 11 + i % 3), mean: t.map(() => 11), empty: t.map(() => 0), fault: t.map(() => 0), over: t.map(() => 0), flags: t.map(() => ''),
+				gaps: [], gap_count: 0, limits: [], alarms: [], alarm_count: 0, index: 1});
+		};
+		const {Chart} = await import(asset('chart.js'));
+		const host = document.createElement('div');
+		document.querySelector('main').replaceChildren(host);
+		Object.assign(host.dataset, {chart: '/series?channel=0', title: 'of long ago'});
+		const chart = new Chart(host);
+		const canvas = host.querySelector('canvas');
+		let ink = 0;
+		for (let tries = 0; tries < 60 && (asked < 3 || ink < 300); tries++) {
+			if (tries % 5 === 4) chart.refresh();
+			await new Promise((f) => setTimeout(f, 100));
+			const d = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+			ink = 0;
+			for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200 && d[i] < 40 && d[i + 1] > 70 && d[i + 2] < 100) ink++;
+		}
+		return {ink, span};
+	})()`, &got)
+	if got.Ink < 300 || got.Span > 4*600*10000 {
+		t.Errorf("%v points of the line are drawn, and up to %v hours were asked for", got.Ink, got.Span/3600_000)
+	}
+}
