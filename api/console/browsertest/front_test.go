@@ -18,7 +18,6 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/projection"
 	"fieldseal/sync/store"
-
 )
 
 // bench is a real server behind a front that signs everybody in as one person, serves

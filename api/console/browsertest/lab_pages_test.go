@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"fieldseal/sync/event"
+	"fieldseal/sync/seal"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -121,11 +122,17 @@ func TestLabPages(t *testing.T) {
 		}
 	}
 	// What the laboratory itself did can be withdrawn; what others did cannot.
+	foreign := s.field.Seal(s.caseID, &event.SealApplied{Item: event.Ref{Kind: "sample", ID: s.samples["W-001"]}, NewSeal: "X-1", Reason: "by somebody else", At: event.StampOf(s.field.Clock)})
+	s.Submit(foreign)
+	env, err := seal.ParseEnvelope(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
 	it := s.item("W-001")
 	if page := v.get(s.path("/items/sample/%s/withdraw?event=%s", it.Ref.ID, it.Accessions[0].Event), "en"); !strings.Contains(page, it.Accessions[0].Event.String()) {
 		t.Error("an own check-in cannot be withdrawn")
 	}
-	for _, id := range []string{it.Origin.String(), "nonsense", ""} {
+	for _, id := range []string{it.Origin.String(), seal.IDOf(env.Payload).String(), "nonsense", ""} {
 		if status, _ := v.do("GET", s.path("/items/sample/%s/withdraw?event=%s", it.Ref.ID, id), ""); status != 404 {
 			t.Errorf("withdrawing %q: %d", id, status)
 		}
