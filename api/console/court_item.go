@@ -81,6 +81,9 @@ type courtFile struct {
 // Unexplained is the time of its handovers that nothing accounts for.
 func (p *exhibitPage) Unexplained() int64 { return unexplained(p.Item) }
 
+// Steps are its steps as they are told to a reader.
+func (p *exhibitPage) Steps() []certificate.Told { return certificate.Tell(p.Item.Steps) }
+
 // Tally counts its defects.
 func (p *exhibitPage) Tally() tally { return tallyOf(p.Defects) }
 

@@ -207,7 +207,13 @@ func (d *document) timeline(it *custody.Item) {
 	d.p.heading(name)
 	t := d.p.table(column{d.say("Time claimed; sealed between", "声明时间；签封区间"), 29}, column{d.say("Step", "环节"), 16}, column{d.say("By", "经手人"), 20},
 		column{d.say("Place, seal, note", "地点、封签、备注"), 30}, column{d.say("Unaccounted", "无记录时段"), 13})
-	for _, s := range it.Steps {
+	for _, told := range Tell(it.Steps) {
+		if told.Step == nil {
+			t.row(cell{{d.say(fmt.Sprintf("%d further steps", told.Skipped), fmt.Sprintf("另有 %d 个环节", told.Skipped)), styleCell.in(bold)}}, cell{}, cell{},
+				cell{{d.say("only mention it, and are not printed; the bundle has them", "仅提及本件，未逐一列出，见证据包"), styleNote}}, cell{})
+			continue
+		}
+		s := told.Step
 		step := d.word("step.", string(s.Kind))
 		if s.Voided {
 			step += d.say(" (withdrawn)", "（已撤回）")
@@ -216,7 +222,7 @@ func (d *document) timeline(it *custody.Item) {
 		if s.ByOrg != "" {
 			by = append(by, span{"\n" + s.ByOrg, styleNote})
 		}
-		t.row(append(cell{{d.claimed(s.At), styleCell}}, d.proven(s.Event)), append(cell{{step + "\n", styleCell.in(bold)}}, d.id(s.Event)...), by, d.circumstances(&s), cell{{d.unexplained(s.UnexplainedMS), styleCell.in(bold)}})
+		t.row(append(cell{{d.claimed(s.At), styleCell}}, d.proven(s.Event)), append(cell{{step + "\n", styleCell.in(bold)}}, d.id(s.Event)...), by, d.circumstances(s), cell{{d.unexplained(s.UnexplainedMS), styleCell.in(bold)}})
 	}
 }
 

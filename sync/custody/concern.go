@@ -7,14 +7,14 @@ import (
 )
 
 // Concerning sorts the record's defects by the items that they concern: those that
-// a defect names, those of a handover that it names, and those with results in a
-// report that it names. rest are the defects that concern no item of the record.
+// a defect names; of one that names none, those of a handover that it names, and
+// those with results in a report that it names. rest are the defects that concern no item of the record.
 // Each list is in the record's order.
 func (r *Record) Concerning() (byItem map[event.Ref][]*Defect, rest []*Defect) {
-	behind := map[event.Ref][]event.Ref{}
+	direct, behind := map[event.Ref]bool{}, map[event.Ref][]event.Ref{}
 	for i := range r.Items {
 		it := &r.Items[i]
-		behind[it.Ref] = append(behind[it.Ref], it.Ref)
+		direct[it.Ref] = true
 		for _, x := range it.Results {
 			report := event.Ref{Kind: "report", ID: x.Report}
 			behind[report] = append(behind[report], it.Ref)
@@ -23,7 +23,7 @@ func (r *Record) Concerning() (byItem map[event.Ref][]*Defect, rest []*Defect) {
 	for _, h := range r.Handovers {
 		ref := event.Ref{Kind: "handover", ID: h.Handover}
 		for _, x := range h.Refs {
-			if behind[x] != nil {
+			if direct[x] {
 				behind[ref] = append(behind[ref], x)
 			}
 		}
@@ -31,9 +31,12 @@ func (r *Record) Concerning() (byItem map[event.Ref][]*Defect, rest []*Defect) {
 	byItem = map[event.Ref][]*Defect{}
 	for i := range r.Defects {
 		d := &r.Defects[i]
-		var on []event.Ref
-		for _, ref := range d.named() {
-			on = append(on, behind[ref]...)
+		named := d.named()
+		on := slices.DeleteFunc(slices.Clone(named), func(r event.Ref) bool { return !direct[r] })
+		if len(on) == 0 {
+			for _, ref := range named {
+				on = append(on, behind[ref]...)
+			}
 		}
 		if len(on) == 0 {
 			rest = append(rest, d)

@@ -14,7 +14,7 @@ func TestConcerning(t *testing.T) {
 		Items:     []Item{{Ref: one, Results: []ResultInfo{{Report: report.ID}, {Report: report.ID}}}, {Ref: two}, {Ref: photo}},
 		Handovers: []HandoverInfo{{Handover: hand.ID, Refs: []event.Ref{one, two, ref("sample", 9)}}},
 		Defects: []Defect{{Code: "A", Item: &one, Also: []event.Ref{one}}, {Code: "B", Item: &hand, Also: []event.Ref{two}}, {Code: "C", Item: &report}, {Code: "D", Item: &site}, {Code: "E"},
-			{Code: "F", Item: &site, Also: []event.Ref{photo}}, {Code: "G", Item: &event.Ref{Kind: "handover", ID: event.UUID{8}}}},
+			{Code: "F", Item: &site, Also: []event.Ref{photo}}, {Code: "H", Item: &hand}, {Code: "G", Item: &event.Ref{Kind: "handover", ID: event.UUID{8}}}},
 	}
 	by, rest := r.Concerning()
 	codes := func(list []*Defect) (s string) {
@@ -23,7 +23,7 @@ func TestConcerning(t *testing.T) {
 		}
 		return s
 	}
-	for ref, want := range map[event.Ref]string{one: "ABC", two: "B", photo: "F", site: "", ref("sample", 9): ""} {
+	for ref, want := range map[event.Ref]string{one: "ACH", two: "BH", photo: "F", site: "", ref("sample", 9): ""} {
 		if got := codes(by[ref]); got != want {
 			t.Errorf("%s: %q, want %q", ref.Kind, got, want)
 		}
