@@ -2,7 +2,10 @@ package access
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"fieldseal/sync/event"
 	"fieldseal/sync/event/eventtest"
@@ -15,7 +18,7 @@ import (
 // whose writers keep each other out in different ways.
 func TestAtOnce(t *testing.T) {
 	all := map[string]func(*testing.T, *Book){"code": oneCodeMakesOneDevice, "refresh": oneRefreshHasOneHeir,
-		"nonce": oneNonceSignsInOnce, "password": guessesAtOnceAreCounted}
+		"nonce": oneNonceSignsInOnce, "password": guessesAtOnceAreCounted, "browsers": sessionsOfBrowsers}
 	t.Run("sqlite", func(t *testing.T) {
 		for name, fn := range all {
 			t.Run(name, func(t *testing.T) {
@@ -125,5 +128,70 @@ func guessesAtOnceAreCounted(t *testing.T, b *Book) {
 	}, ErrDenied)
 	if looked != freeFailures+1 {
 		t.Errorf("%d of %d guesses at once were looked at, want %d", looked, crowd, freeFailures+1)
+	}
+}
+
+// sessionsOfBrowsers: a session is found while it is used, ends alone or with all
+// others of its person, and looks are listed as they were written.
+func sessionsOfBrowsers(t *testing.T, b *Book) {
+	who, other := eventtest.UUID(71), eventtest.UUID(72)
+	var s [3]*Session
+	for i, p := range []event.UUID{who, who, other} {
+		var err error
+		if s[i], err = b.OpenSession(ctx, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := func(want ...bool) {
+		t.Helper()
+		for i, w := range want {
+			got, err := b.FindSession(ctx, s[i].Token())
+			if w != (err == nil) || err != nil && !errors.Is(err, ErrToken) || w && got.Person != s[i].Person {
+				t.Errorf("session %d: %v, want %v", i, err, w)
+			}
+		}
+	}
+	good(true, true, true)
+	if s[0].CSRF() == s[1].CSRF() || !s[0].Own(s[0].CSRF()) || s[0].Own(s[1].CSRF()) || s[0].Own("") {
+		t.Error("a session takes another's CSRF token")
+	}
+	if err := b.CloseSession(ctx, s[0], false); err != nil {
+		t.Fatal(err)
+	}
+	good(false, true, true)
+	if err := b.CloseSession(ctx, s[1], true); err != nil {
+		t.Fatal(err)
+	}
+	good(false, false, true)
+	if _, err := b.FindSession(ctx, "nobody's"); !errors.Is(err, ErrToken) {
+		t.Error(err)
+	}
+	for i := range 3 {
+		if err := b.Looked(ctx, Look{Request: fmt.Sprint("request ", i), Person: who, Kind: "case", Case: eventtest.UUID(80 + i%2), Ref: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(in, person event.UUID, limit int64) (refs []string) {
+		err := b.Store.Read(ctx, func(tx *store.Tx) error {
+			looks, err := Looks(tx, in, person, time.Now().Add(time.Hour), limit)
+			for _, l := range looks {
+				refs = append(refs, l.Ref)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(refs)
+		return refs
+	}
+	none := event.UUID{}
+	for i, got := range [][]string{list(none, none, 9), list(eventtest.UUID(80), none, 9), list(none, other, 9), list(eventtest.UUID(81), who, 9)} {
+		if want := [][]string{{"0", "1", "2"}, {"0", "2"}, nil, {"1"}}[i]; !slices.Equal(got, want) {
+			t.Errorf("looks %d: %v, want %v", i, got, want)
+		}
+	}
+	if n := len(list(none, none, 2)); n != 2 {
+		t.Errorf("%d looks, and 2 were asked for", n)
 	}
 }
