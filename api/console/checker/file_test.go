@@ -2,8 +2,10 @@ package checker_test
 
 import (
 	"context"
+	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,6 +44,24 @@ func bundles(t *testing.T) (authentic, defects, changed, none, key string) {
 		return path
 	}
 	return write("authentic.zip", clean), write("defects.zip", story), write("changed.zip", bad), write("none.zip", []byte("PK none")), w.LogKey.VerifierText()
+}
+
+// dropped drops a file on the page as a person does with a mouse; stop stops the
+// verification as soon as it has begun.
+func dropped(p *browsertest.Page, path string, stop bool) {
+	p.T.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	p.Eval(`(() => {
+		const bytes = Uint8Array.from(atob('`+base64.StdEncoding.EncodeToString(data)+`'), (c) => c.charCodeAt(0));
+		const dataTransfer = new DataTransfer();
+		dataTransfer.items.add(new File([bytes], 'dropped.zip', { type: 'application/zip' }));
+		const target = document.getElementById('verify-drop');
+		for (const kind of ['dragenter', 'dragover', 'drop']) target.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer }));
+		if (`+strconv.FormatBool(stop)+`) document.getElementById('verify-stop').click();
+	})()`, nil)
 }
 
 // TestSavedFile: the one file, opened from a disk with the network off, verifies
@@ -98,6 +118,11 @@ func TestSavedFile(t *testing.T) {
 		verdict(defects, want[1])
 		p.Audit()
 		p.Shot("verify-file-phone." + lang)
+		dropped(p, defects, true)
+		p.SeeText("#verify-result", map[string]string{"en": "Nothing was decided", "zh": "未作出结论"}[lang])
+		p.Gone("#verify-progress")
+		dropped(p, defects, false)
+		p.SeeText("#verify-result .verify-verdict h2", want[1])
 		for _, r := range p.Requests() {
 			if !strings.HasPrefix(r, "file://"+path) && !strings.HasPrefix(r, "blob:") {
 				t.Errorf("the page asked for %s", r)

@@ -100,17 +100,19 @@
     el("verify-result").replaceChildren();
     el("verify-progress").hidden = false;
     progress(say("loading"), 0);
+    let loaded = false;
     const options = { lang: zh() ? "zh" : "en", ...trusted() };
     try {
       await begin();
+      loaded = true;
       const r = await check(file, options);
       if (mine !== turn) return;
       shown = { file, r, v: JSON.parse(r.json) };
       render();
     } catch (e) {
       if (mine !== turn) return;
-      if (e.crashed) end();
-      const why = e.crashed ? "crashed" : e.message.startsWith("options: ") ? "trust.bad" : "unreadable";
+      if (e.crashed || !loaded) end(); // the next file gets a new one
+      const why = !loaded ? "unloaded" : e.crashed ? "crashed" : e.message.startsWith("options: ") ? "trust.bad" : "unreadable";
       el("verify-result").replaceChildren(banner("bad", "✗", say(why), file.name, h("p", {}, e.message)));
     }
     busy = false;

@@ -11,6 +11,7 @@ import (
 	"fieldseal/api/console/browsertest"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -137,4 +138,24 @@ func change(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestVerifierIsCutOff: where the verifier does not come, the page says that nothing
+// was decided, and tries again with the next file.
+func TestVerifierIsCutOff(t *testing.T) {
+	w := newWorld(t)
+	p := w.signIn(w.clerkLogin, "en")
+	bundle := download(p, w.casePath(w.clean))
+	p.Go("/desk/verify")
+	p.Expect("ERR_INTERNET_DISCONNECTED")
+	offline := func(off bool) {
+		browsertest.Call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Offline: off, DownloadThroughput: -1, UploadThroughput: -1}}})
+	}
+	offline(true)
+	p.File("#verify-file", bundle)
+	p.SeeText("#verify-result .verify-verdict.bad", "nothing was decided")
+	offline(false)
+	p.Eval(`document.getElementById('verify-file').value = ''`, nil)
+	p.File("#verify-file", bundle)
+	p.SeeText("#verify-result .verify-verdict.good h2", "Authentic")
 }
