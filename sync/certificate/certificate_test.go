@@ -368,3 +368,30 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 }
+
+// TestTall: a field that is longer than a page goes on over pages, under its table's
+// head, and loses nothing.
+func TestTall(t *testing.T) {
+	s := bundletest.NewStory(world(t))
+	in := input(s.World, bag.English)
+	before := read(t, write(t, in, "short.pdf"))
+	var note, purpose []string
+	for i := range 1500 {
+		note, purpose = append(note, fmt.Sprintf("note%d,", i)), append(purpose, fmt.Sprintf("why%d,", i))
+	}
+	in.Purpose = strings.Join(purpose, " ")
+	for i := range in.Record.Items {
+		if it := &in.Record.Items[i]; it.Ref.ID == s.Sample {
+			it.Steps[0].Note = strings.Join(note, " ")
+		}
+	}
+	doc := read(t, write(t, in, "tall.pdf"))
+	for i := range 1500 {
+		if !doc.has(fmt.Sprintf("note%d,", i)) || !doc.has(fmt.Sprintf("why%d,", i)) {
+			t.Fatalf("word %d is lost", i)
+		}
+	}
+	if heads := strings.Count(doc.text, "Timeclaimed;sealedbetween") - strings.Count(before.text, "Timeclaimed;sealedbetween"); doc.pages < before.pages+4 || heads < 3 {
+		t.Errorf("%d pages after %d, %d more heads", doc.pages, before.pages, heads)
+	}
+}
