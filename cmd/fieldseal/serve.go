@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"fieldseal/api/access"
@@ -78,6 +79,7 @@ func serve(ctx context.Context, cfg Config, logFormat string) error {
 	}
 	log.Info("serving", "address", l.Addr().String(), "origin", cfg.Origin, "entries", h.engine.Size())
 	stop, stopWitnesses := h.keepStamping(ctx), h.keepWitnessing(ctx)
+	go debug.FreeOSMemory() // the password hasher's trial and the templates' making held twice what serving needs
 	err = s.Serve(ctx, l)
 	stop()
 	stopWitnesses()
