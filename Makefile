@@ -6,7 +6,7 @@ BIN = bin
 COMMANDS = fieldseal fieldkit custody-verify custody-witness
 OUT = .ci/out
 
-.PHONY: all build verify-page run demo test check bench interop generate install-test clean $(COMMANDS)
+.PHONY: all build verify-page run demo test check bench interop pictures generate install-test clean $(COMMANDS)
 
 all: build
 
@@ -48,6 +48,10 @@ bench:
 # Our witness and our log against those of others, in a module of its own.
 interop:
 	cd sync/witness/interop && $(GO) test ./...
+
+# Takes the README's pictures from the screenshots that make test has left.
+pictures:
+	$(GO) run ./testdata/pictures/take $(OUT)/screens testdata/pictures
 
 # Makes every generated file anew.
 generate:
