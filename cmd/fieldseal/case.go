@@ -62,6 +62,20 @@ func caseCommand() *cobra.Command {
 	return c
 }
 
+// chosen gives a case by its number or id, and of the exhibits those that are named.
+func chosen(ctx context.Context, h *house, number string, items []string) (id event.UUID, refs []event.Ref, err error) {
+	err = h.store.Read(ctx, func(tx *store.Tx) error {
+		k, err := caseNamed(tx, number)
+		if err != nil {
+			return err
+		}
+		id = k.ID
+		refs, err = exhibits(tx, k.ID, items)
+		return err
+	})
+	return id, refs, err
+}
+
 func bundleCommand() *cobra.Command {
 	var number, out, purpose string
 	var items []string
@@ -73,16 +87,8 @@ func bundleCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			return within(c, func(ctx context.Context, h *house) error {
 				o := bundle.Options{Purpose: purpose, WithoutMedia: withoutMedia}
-				err := h.store.Read(ctx, func(tx *store.Tx) error {
-					k, err := caseNamed(tx, number)
-					if err != nil {
-						return err
-					}
-					o.Case = k.ID
-					o.Exhibits, err = exhibits(tx, k.ID, items)
-					return err
-				})
-				if err != nil {
+				var err error
+				if o.Case, o.Exhibits, err = chosen(ctx, h, number, items); err != nil {
 					return err
 				}
 				if alone {

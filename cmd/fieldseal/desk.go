@@ -14,7 +14,6 @@ import (
 	"fieldseal/sync/bundle/bag"
 	"fieldseal/sync/certificate"
 	"fieldseal/sync/event"
-	"fieldseal/sync/store"
 
 	"github.com/spf13/cobra"
 )
@@ -69,16 +68,8 @@ func certificateCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			return within(c, func(ctx context.Context, h *house) error {
 				o := certificate.Options{Language: bag.Language(lang), Purpose: purpose, For: recipient, Made: time.Now().Truncate(time.Second), ID: newUUID()}
-				err := h.store.Read(ctx, func(tx *store.Tx) error {
-					k, err := caseNamed(tx, number)
-					if err != nil {
-						return err
-					}
-					o.Case = k.ID
-					o.Exhibits, err = exhibits(tx, k.ID, items)
-					return err
-				})
-				if err != nil {
+				var err error
+				if o.Case, o.Exhibits, err = chosen(ctx, h, number, items); err != nil {
 					return err
 				}
 				if o.Address, err = recordAddress(h.cfg.PublicURL, o.Case, o.Exhibits); err != nil {

@@ -130,29 +130,9 @@ func (v *verifier) linked(c event.UUID, genesis *event.AuthorityGenesis, b *even
 
 // readFormerSeen reads the proofs that lead from checkpoints which events of this
 // ledger alone embed to the former ledger's last one.
-func (v *verifier) readFormerSeen() error {
-	f := v.former
-	f.late = map[ledger.Size]*seenTree{}
-	for _, file := range v.byClass(bag.ClassFormerSeen) {
-		data, ok, err := v.load(file, maxSmall)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		proof, err := ledger.ParseConsistency(data)
-		if err != nil {
-			v.failAt(chkSeen, file.Path, "%v", err)
-			continue
-		}
-		if proof.Old != file.path.Size || proof.New != f.cp.Size || proof.Old < 1 {
-			v.failAt(chkSeen, file.Path, "it is a proof from %d to %d entries, should be from %d to %d", proof.Old, proof.New, file.path.Size, f.cp.Size)
-			continue
-		}
-		f.late[proof.Old] = &seenTree{size: proof.Old, proof: proof}
-	}
-	return nil
+func (v *verifier) readFormerSeen() (err error) {
+	v.former.late, err = v.seenProofs(bag.ClassFormerSeen, v.former.cp.Size)
+	return err
 }
 
 // seenFormer compares a checkpoint of a former ledger with what is shown of that. It

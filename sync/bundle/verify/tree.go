@@ -180,13 +180,14 @@ func (v *verifier) holds(t *tile, index ledger.Index, leaf ledger.Hash) string {
 	return ""
 }
 
-// readSeen reads the checkpoints that devices had embedded, with their proofs.
-func (v *verifier) readSeen() error {
-	v.seen = map[ledger.Size]*seenTree{}
-	for _, f := range v.byClass(bag.ClassSeenConsistency) {
+// seenProofs reads the consistency proofs of a class, from checkpoints that devices
+// had embedded to the ledger's newest of the given size.
+func (v *verifier) seenProofs(class bag.Class, newest ledger.Size) (map[ledger.Size]*seenTree, error) {
+	out := map[ledger.Size]*seenTree{}
+	for _, f := range v.byClass(class) {
 		data, ok, err := v.load(f, maxSmall)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			continue
@@ -196,11 +197,20 @@ func (v *verifier) readSeen() error {
 			v.failAt(chkSeen, f.Path, "%v", err)
 			continue
 		}
-		if proof.Old != f.path.Size || proof.New != v.cp.Size || proof.Old < 1 {
-			v.failAt(chkSeen, f.Path, "it is a proof from %d to %d entries, should be from %d to %d", proof.Old, proof.New, f.path.Size, v.cp.Size)
+		if proof.Old != f.path.Size || proof.New != newest || proof.Old < 1 {
+			v.failAt(chkSeen, f.Path, "it is a proof from %d to %d entries, should be from %d to %d", proof.Old, proof.New, f.path.Size, newest)
 			continue
 		}
-		v.seen[proof.Old] = &seenTree{size: proof.Old, proof: proof}
+		out[proof.Old] = &seenTree{size: proof.Old, proof: proof}
+	}
+	return out, nil
+}
+
+// readSeen reads the checkpoints that devices had embedded, with their proofs.
+func (v *verifier) readSeen() error {
+	var err error
+	if v.seen, err = v.seenProofs(bag.ClassSeenConsistency, v.cp.Size); err != nil {
+		return err
 	}
 	for _, f := range v.byClass(bag.ClassSeenCheckpoint) {
 		data, ok, err := v.load(f, ledger.MaxCheckpointBytes)
