@@ -10,6 +10,14 @@ import (
 // Interval is when an event was sealed, as far as that is proven. It bounds the
 // signature, not the act that the event describes. A zero time is no bound:
 // nothing is known on that side, and nothing is invented.
+//
+// What it promises: the true time of the signature is not outside the bounds of
+// Witnessed, whatever the wall clocks of devices and server show, unless the
+// device's key signed elsewhere than in the device, or a witness (as many as make a
+// quorum) or time-stamping authority lied or had a wrong clock. NotBefore and
+// NotAfter promise the same where the ledger's server, too, told the truth.
+// Estimated promises nothing. A simulation of devices whose clocks lie, drift and
+// jump holds this code to it.
 type Interval struct {
 	// Claimed is the wall clock as the device showed it.
 	Claimed time.Time `json:"claimed"`
