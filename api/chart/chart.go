@@ -72,7 +72,7 @@ const (
 type Query struct {
 	Case, Series event.UUID
 	// Channel is the index in the series' channels; Command, for HJ 212, the command
-	// number whose frames are drawn (empty: the one with most records).
+	// number whose frames are drawn (empty: the one with most figures of the channel).
 	Channel int
 	Command string
 	// From and To are Unix milliseconds, To not included; both 0: the whole series.
@@ -201,7 +201,7 @@ type pen struct {
 
 func (r *Reader) draw(tx *store.Tx, k *caseIndex, s *series, q Query) (Chart, error) {
 	ch := s.started.Channels[q.Channel]
-	lane := s.lane(q.Command)
+	lane := s.lane(q.Command, q.Channel)
 	out := Chart{Series: q.Series, Channel: q.Channel, Command: lane.command, Name: ch.Name, Unit: ch.Unit, First: lane.first, Last: lane.last, Zoned: s.zoned,
 		Gaps: [][2]int64{}, PeriodMS: lane.period, Untimed: s.untimed, Broken: s.broken, Withdrawn: s.withdrawn, Twice: s.twice, Index: k.upTo}
 	q.Command = lane.command

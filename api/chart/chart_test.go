@@ -315,10 +315,11 @@ func TestWhatArrivesLaterOutOfOrderTwiceOrIsWithdrawn(t *testing.T) {
 func TestFlagsOfMonitoringData(t *testing.T) {
 	s := newScene(t)
 	series := s.ID()
-	s.submit(s.dev.Seal(s.id, &event.AirStarted{Series: series, Instrument: s.instrument, Format: "hj212", Source: "live", Channels: []event.Channel{{Name: "a24088-Rtd", Unit: "mg/m3"}}}))
+	s.submit(s.dev.Seal(s.id, &event.AirStarted{Series: series, Instrument: s.instrument, Format: "hj212", Source: "live", Channels: []event.Channel{{Name: "a24088-Rtd", Unit: "mg/m3"}, {Name: "a24088-Avg", Unit: "mg/m3"}}}))
+	name := "a24088-Rtd"
 	frame := func(sec int, value, flag, cn string) string {
 		at := base.Add(time.Duration(sec) * time.Second).In(time.FixedZone("", 8*3600)).Format("20060102150405")
-		data := fmt.Sprintf("QN=%s000;ST=31;CN=%s;PW=123456;MN=010000A8900016F000169DC0;Flag=4;CP=&&DataTime=%s;a24088-Rtd=%s,a24088-Flag=%s&&", at, cn, at, value, flag)
+		data := fmt.Sprintf("QN=%s000;ST=31;CN=%s;PW=123456;MN=010000A8900016F000169DC0;Flag=4;CP=&&DataTime=%s;%s=%s,a24088-Flag=%s&&", at, cn, at, name, value, flag)
 		crc := uint16(0xFFFF)
 		for _, b := range []byte(data) {
 			crc = crc>>8 ^ uint16(b)
@@ -336,6 +337,16 @@ func TestFlagsOfMonitoringData(t *testing.T) {
 	c := s.chart(chart.Query{Series: series, From: base.UnixMilli(), To: base.UnixMilli() + 4000, Buckets: 100})
 	if got := fmt.Sprint(c.Command, c.Max, c.N, c.Fault, c.Over, c.Flags, c.Broken); got != "2011[12 0 500] [1 0 1] [0 1 0] [0 0 1] [ D T] 1" {
 		t.Error(got)
+	}
+	// A channel that only hours have is drawn from those, though there are fewer of them.
+	name = "a24088-Avg"
+	s.submit(s.dev.Seal(s.id, &event.AirSegment{Series: series, N: 2, Raw: []byte(frame(60, "3", "N", "2061")), Rows: 1}))
+	if c := s.chart(chart.Query{Series: series, Channel: 1, Buckets: 100}); fmt.Sprint(c.Max, c.Command) != "[3]2061" {
+		t.Errorf("hours: %+v", c)
+	}
+	list, err := s.reader.List(context.Background(), s.id)
+	if err != nil || fmt.Sprint(list[0].Commands) != "[[2011 2051] [2061]]" {
+		t.Errorf("commands: %v %v", list, err)
 	}
 	if c := s.chart(chart.Query{Series: series, Command: "2051", Buckets: 100}); fmt.Sprint(c.Max, c.Command) != "[5]2051" {
 		t.Errorf("%+v", c)

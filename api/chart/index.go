@@ -98,24 +98,46 @@ type lane struct {
 	first, last int64
 	period      int64
 	limit       int64 // a longer time between two records is a pause
-	scales      []uint8
+	// scales and figures are, for each channel, the most places written and how many figures there are.
+	scales  []uint8
+	figures []int64
 }
 
 func (l *lane) pause(from, to int64) bool { return l.limit > 0 && to-from > l.limit }
 
+func newLane(command string, channels int) *lane {
+	return &lane{command: command, scales: make([]uint8, channels), figures: make([]int64, channels)}
+}
+
 // lane finds the lane of a command; where none is named, or it does not occur, the
-// one with most records.
-func (s *series) lane(command string) *lane {
-	best := &lane{scales: make([]uint8, len(s.started.Channels))}
+// one with most figures of a channel.
+func (s *series) lane(command string, channel int) *lane {
+	best := newLane("", len(s.started.Channels))
 	for _, l := range s.lanes {
 		if command != "" && l.command == command {
 			return l
 		}
-		if l.rows > best.rows {
+		if better := l.figures[channel] - best.figures[channel]; better > 0 || better == 0 && l.rows > best.rows {
 			best = l
 		}
 	}
 	return best
+}
+
+// commands lists the commands that have figures of a channel, the one with most first.
+func (s *series) commands(channel int) []string {
+	var lanes []*lane
+	for _, l := range s.lanes {
+		if l.figures[channel] > 0 {
+			lanes = append(lanes, l)
+		}
+	}
+	slices.SortStableFunc(lanes, func(a, b *lane) int { return cmp.Compare(b.figures[channel], a.figures[channel]) })
+	list := make([]string, len(lanes))
+	for i, l := range lanes {
+		list[i] = l.command
+	}
+	return list
 }
 
 // current gives a case's index, brought up to the transaction's moment.
@@ -268,8 +290,7 @@ func (s *series) survey(g *segment, raw []byte) {
 		s.unread = why
 		return
 	}
-	times := map[string][]int64{}
-	scales := map[string][]uint8{}
+	times, lanes := map[string][]int64{}, map[string]*lane{}
 	read.Read(raw, func(r *custody.Reading) {
 		if r.Broken {
 			s.broken++
@@ -284,36 +305,33 @@ func (s *series) survey(g *segment, raw []byte) {
 		}
 		s.zoned = s.zoned && r.Zoned
 		times[r.Command] = append(times[r.Command], r.At)
-		if scales[r.Command] == nil {
-			scales[r.Command] = make([]uint8, len(r.Values))
+		l := lanes[r.Command]
+		if l == nil {
+			l = s.laneOf(r.Command)
+			lanes[r.Command] = l
 		}
 		for i, v := range r.Values {
 			if v.State == custody.ValueFigure {
-				scales[r.Command][i] = max(scales[r.Command][i], v.Scale)
+				l.scales[i] = max(l.scales[i], v.Scale)
+				l.figures[i]++
 			}
 		}
 	})
 	for command, list := range times {
-		l := s.laneOf(command, scales[command])
+		l := lanes[command]
 		l.learn(list, s.started.PeriodMS, read.TickMS())
 		g.lanes[command] = l.span(list)
 	}
 }
 
-func (s *series) laneOf(command string, scales []uint8) *lane {
-	var l *lane
+func (s *series) laneOf(command string) *lane {
 	for _, have := range s.lanes {
 		if have.command == command {
-			l = have
+			return have
 		}
 	}
-	if l == nil {
-		l = &lane{command: command, scales: make([]uint8, len(s.started.Channels))}
-		s.lanes = append(s.lanes, l)
-	}
-	for i, scale := range scales {
-		l.scales[i] = max(l.scales[i], scale)
-	}
+	l := newLane(command, len(s.started.Channels))
+	s.lanes = append(s.lanes, l)
 	return l
 }
 
@@ -372,10 +390,11 @@ type Info struct {
 	Name     string          `json:"name"`
 	Format   string          `json:"format"`
 	Channels []event.Channel `json:"channels"`
-	// Commands are the HJ 212 command numbers that occur; one empty one otherwise.
-	Commands []string `json:"commands"`
-	Segments int      `json:"segments"`
-	Rows     int64    `json:"rows"`
+	// Commands has for each channel the HJ 212 command numbers whose frames have figures
+	// of it, the one with most first; outside HJ 212 one empty one.
+	Commands [][]string `json:"commands"`
+	Segments int        `json:"segments"`
+	Rows     int64      `json:"rows"`
 	// First and Last are the times of its records in Unix milliseconds, both 0 where it has none.
 	First    int64 `json:"first"`
 	Last     int64 `json:"last"`
@@ -412,7 +431,12 @@ func (r *Reader) List(ctx context.Context, id event.UUID) ([]Info, error) {
 }
 
 func (k *caseIndex) info(s *series) Info {
-	l := s.lane("")
+	l := s.lane("", 0)
+	for _, other := range s.lanes {
+		if other.last > l.last {
+			l = other
+		}
+	}
 	i := Info{Series: s.id, Instrument: s.started.Instrument, Format: s.started.Format, Channels: s.started.Channels, Segments: len(s.segments), Rows: s.rows,
 		First: l.first, Last: l.last, PeriodMS: l.period, Ended: s.ended != nil, Unread: s.unread, Index: k.upTo}
 	if in := k.instruments[s.started.Instrument]; in != nil {
@@ -424,8 +448,8 @@ func (k *caseIndex) info(s *series) Info {
 			}
 		}
 	}
-	for _, l := range s.lanes {
-		i.Commands = append(i.Commands, l.command)
+	for channel := range s.started.Channels {
+		i.Commands = append(i.Commands, s.commands(channel))
 	}
 	for _, g := range s.segments {
 		i.Warned += g.warned

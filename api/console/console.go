@@ -66,6 +66,7 @@ type Console struct {
 	pages  *pages
 	live   *live.Hub
 	charts *chart.Reader
+	drawn  drawn
 	queue  caseRecords
 	// version is of what the verify page loads.
 	version string

@@ -172,6 +172,9 @@ func (k *Console) svMapData(c *fiber.Ctx) error {
 		list, err = caseFeatures(tx, id)
 		return err
 	})
+	if err == nil {
+		err = k.looked(c, "case", id, "places")
+	}
 	if err != nil {
 		return err
 	}

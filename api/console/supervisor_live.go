@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"fieldseal/api/access"
 	"fieldseal/api/chart"
@@ -40,7 +42,6 @@ type svChart struct {
 	Case    projection.Case
 	Channel int
 	Command string
-	Quality string
 }
 
 // Title names what is drawn.
@@ -56,15 +57,17 @@ func (s svChart) Title() string {
 	return title
 }
 
-// drawable lists the channels of a series worth drawing: those that measure
-// something; positions and clocks are not read as curves.
+// drawable lists the channels of a series worth drawing, each for every command that
+// has figures of it; positions are not read as curves.
 func drawable(s chart.Info, in projection.Case) (list []svChart) {
 	for i, ch := range s.Channels {
 		name := strings.ToLower(ch.Name)
 		if strings.Contains(name, "lat") && strings.Contains(name, "itude") || strings.Contains(name, "longitude") || name == "lat" || name == "lon" || name == "long" {
 			continue
 		}
-		list = append(list, svChart{Info: s, Case: in, Channel: i})
+		for _, command := range s.Commands[i] {
+			list = append(list, svChart{Info: s, Case: in, Channel: i, Command: command})
+		}
 	}
 	return list
 }
@@ -179,6 +182,9 @@ func (k *Console) svSeries(c *fiber.Ctx) error {
 		}
 	}
 	q.Channel, q.Buckets = int(channel), int(buckets)
+	if err := k.drawn.looked(c, k, id, q.Series); err != nil {
+		return err
+	}
 	if q.Rules, err = k.rulePack(c.UserContext()); err != nil {
 		return err
 	}
@@ -199,6 +205,41 @@ func (k *Console) svSeries(c *fiber.Ctx) error {
 		return err
 	}
 	return c.JSON(out)
+}
+
+const (
+	// lookAgain is after how long a chart that is still being drawn is recorded as looked at anew.
+	lookAgain = 10 * time.Minute
+	// maxDrawn bounds the charts that are remembered as recorded; more are recorded again.
+	maxDrawn = 4096
+)
+
+// drawn remembers which charts were recorded as looked at: a page that follows an
+// instrument asks for its readings several times a minute.
+type drawn struct {
+	mu   sync.Mutex
+	last map[[3]event.UUID]time.Time
+}
+
+// looked records that a series is looked at, unless it was a moment ago.
+func (d *drawn) looked(c *fiber.Ctx, k *Console, in, series event.UUID) error {
+	key, now := [3]event.UUID{session(c).Person, in, series}, k.Now()
+	d.mu.Lock()
+	recent := now.Sub(d.last[key]) < lookAgain
+	d.mu.Unlock()
+	if recent {
+		return nil
+	}
+	if err := k.looked(c, "series", in, series.String()); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil || len(d.last) >= maxDrawn {
+		d.last = map[[3]event.UUID]time.Time{}
+	}
+	d.last[key] = now
+	return nil
 }
 
 // svStream tells what arrives, in one case or in all.
