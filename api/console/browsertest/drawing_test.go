@@ -53,7 +53,7 @@ func TestDrawings(t *testing.T) {
 	}
 	for in, want := range map[string]string{"exact(-5, 2)": "−0.05", "exact(1250, 2)": "12.50", "exact(7, 0)": "7", "exact(-1200, 3)": "−1.200", "steps(0, 41.3, 5).list.join(' ')": "0 10 20 30 40", "steps(-0.3, 0.2, 5).list.map((v) => v.toFixed(1)).join(' ')": "-0.3 -0.2 -0.1 0.0 0.1 0.2"} {
 		var got string
-		p.Eval(`import(asset('chart.js')).then(({exact, steps}) => `+in+`)`, &got)
+		p.Eval(`import(asset('marks.js')).then(({exact, steps}) => `+in+`)`, &got)
 		if got != want {
 			t.Errorf("%s is %q, want %q", in, got, want)
 		}
