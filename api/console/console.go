@@ -163,7 +163,7 @@ func visible(tx *store.Tx, id event.UUID, who projection.Person) (projection.Cas
 }
 
 // record gives the custody record of a case that the person may see, and the size
-// of the ledger that it was computed over.
+// of the ledger that it was computed over. It is shared: it must not be changed.
 func (k *Console) record(c *fiber.Ctx, id event.UUID) (*custody.Record, int64, error) {
 	err := k.read(c, func(tx *store.Tx, who projection.Person) error {
 		_, err := visible(tx, id, who)
@@ -172,7 +172,7 @@ func (k *Console) record(c *fiber.Ctx, id event.UUID) (*custody.Record, int64, e
 	if err != nil {
 		return nil, 0, err
 	}
-	return k.Record(c.UserContext(), id)
+	return k.judge(c.UserContext(), id)
 }
 
 // looked records who is about to be shown what: the kind of thing, its case, zero

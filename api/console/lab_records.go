@@ -43,7 +43,7 @@ func (r *caseRecords) of(ctx context.Context, k *Console, c projection.Case) (*c
 	if ok && h.last == c.LastIndex && now.Sub(h.at) < recordAge && now.Sub(h.at) >= 0 {
 		return h.rec, nil
 	}
-	rec, _, err := k.Record(ctx, c.ID)
+	rec, _, err := k.judge(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,10 @@ type record struct {
 	json []byte
 }
 
+// judgedAtOnce bounds the cases that are judged at the same time: each takes a core,
+// and of a case of 100,000 events some 700 MB for two seconds. Others wait.
+const judgedAtOnce = 2
+
 // maxRecords bounds the records kept in memory.
 const maxRecords = 32
 
@@ -94,6 +98,10 @@ func (s *Server) computeRecord(ctx context.Context, id event.UUID) ([]byte, int6
 
 // judge gives a case's record, over both ledgers where it lies in two.
 func (s *Server) judge(ctx context.Context, id event.UUID) (r *custody.Record, at int64, err error) {
+	if err := s.judging.Acquire(ctx, 1); err != nil {
+		return nil, 0, err
+	}
+	defer s.judging.Release(1)
 	former, done, err := s.former(ctx, bundle.Options{Case: id, WithoutMedia: true})
 	if err != nil {
 		return nil, 0, err

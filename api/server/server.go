@@ -28,6 +28,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/limiter"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -83,6 +84,7 @@ type Server struct {
 	app     *fiber.App
 	now     func() time.Time
 	records records
+	judging *semaphore.Weighted
 	console *console.Console
 	work    sync.WaitGroup
 }
@@ -101,7 +103,8 @@ type Parts struct {
 
 // New makes a server. It does no I/O.
 func New(cfg Config, p Parts) (*Server, error) {
-	s := &Server{cfg: cfg, engine: p.Engine, store: p.Store, blobs: p.Blobs, thumbs: p.Thumbnails, book: p.Book, minter: p.Minter, log: p.Log, now: p.Now}
+	s := &Server{cfg: cfg, engine: p.Engine, store: p.Store, blobs: p.Blobs, thumbs: p.Thumbnails, book: p.Book, minter: p.Minter, log: p.Log, now: p.Now,
+		judging: semaphore.NewWeighted(judgedAtOnce)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

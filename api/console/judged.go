@@ -20,7 +20,7 @@ const (
 	judgedMost = 8
 )
 
-// judged keeps the newest records of the court desk. A record that was given out is
+// judged keeps the newest records of the desks. A record that was given out is
 // only read.
 type judged struct {
 	mu     sync.Mutex
