@@ -16,6 +16,7 @@ import (
 	"fieldseal/sync/event"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/ingest/ingesttest"
+	"fieldseal/sync/seal"
 )
 
 // scene is one case of one organisation with everything that a route can ask for.
@@ -24,6 +25,7 @@ type scene struct {
 	device     *ingesttest.Device
 	caseID     event.UUID
 	sample     event.ID
+	sampleID   event.UUID
 	photo      event.Digest
 	quarantine int64
 }
@@ -42,6 +44,7 @@ func newScene(t *testing.T) *scene {
 	copied := k.device.Fork()
 	copied.Seq--
 	lines = append(lines, copied.Note(id, "sealed by a copy of the device"))
+	k.sampleID = sampleOf(t, lines[2])
 	r := s.Submit(lines...)
 	k.sample, k.quarantine = r.Results[2].ID, r.Results[4].Index
 	c := visitor(t, s)
@@ -53,6 +56,24 @@ func newScene(t *testing.T) *scene {
 		runtime.Gosched() // it is being found out that there is none
 	}
 	return k
+}
+
+// sampleOf gives the identifier of the sample that a sealed line records.
+func sampleOf(t *testing.T, line []byte) event.UUID {
+	t.Helper()
+	env, err := seal.ParseEnvelope(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := event.Parse(env.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := event.ParseBody(p.Type, p.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body.(*event.SampleCollected).Sample
 }
 
 // upload sends a file whole in one request.
