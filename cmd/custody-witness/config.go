@@ -1,27 +1,21 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"fieldseal/cmd/settings"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/ledger/keyfile"
 	"fieldseal/sync/witness"
 	"fieldseal/sync/witness/keeper"
-
-	"gopkg.in/yaml.v3"
 )
 
 // configName is the configuration file within a data directory.
 const configName = "witness.yaml"
-
-var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
 // Config is everything that can be configured, as witness.yaml holds it. The key
 // is a file, never a value.
@@ -65,17 +59,12 @@ func defaults(dir string) Config {
 func loadConfig(dir string) (Config, error) {
 	c := defaults(dir)
 	path := filepath.Join(dir, configName)
-	data, err := os.ReadFile(path)
+	err := settings.Read(path, &c)
 	if errors.Is(err, os.ErrNotExist) {
 		return c, fmt.Errorf("%s is not the data directory of a witness: it has no %s. Make one with: custody-witness init --data %s --name NAME --log LOGKEY", dir, configName, dir)
 	}
 	if err != nil {
 		return c, err
-	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil {
-		return c, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
 	if err := c.Validate(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
@@ -83,13 +72,20 @@ func loadConfig(dir string) (Config, error) {
 	return c, nil
 }
 
+// listening is where the witness answers, with the paths of its certificate.
+func (c Config) listening() settings.Listening {
+	l := settings.Listening{Address: c.Listen, Certificate: c.TLS.Certificate, Key: c.TLS.Key, BehindProxy: c.BehindProxy}
+	for _, p := range []*string{&l.Certificate, &l.Key} {
+		if *p != "" {
+			*p = c.path(*p)
+		}
+	}
+	return l
+}
+
 // save writes a new data directory's configuration.
 func (c Config) save() error {
-	data, err := yaml.Marshal(c)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(c.dir, configName), data, 0o600)
+	return settings.Write(filepath.Join(c.dir, configName), c)
 }
 
 // Validate joins all faults.
@@ -98,16 +94,7 @@ func (c Config) Validate() error {
 	if err := ledger.ValidOrigin(c.Name); err != nil {
 		faults = append(faults, fmt.Errorf("name: %w", err))
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("listen %q is not an address such as 127.0.0.1:8100", c.Listen))
-	}
-	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
-		faults = append(faults, errors.New("tls: certificate and key go together"))
-	}
-	if ip := net.ParseIP(host); err == nil && c.TLS.Certificate == "" && !c.BehindProxy && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		faults = append(faults, fmt.Errorf("listen %q can be reached from other machines without TLS. Set tls.certificate and tls.key, or behind_proxy: true where a reverse proxy adds TLS", c.Listen))
-	}
+	faults = append(faults, c.listening().Faults()...)
 	if c.Prefix != "" && (!strings.HasPrefix(c.Prefix, "/") || strings.HasSuffix(c.Prefix, "/")) {
 		faults = append(faults, fmt.Errorf("prefix %q must begin with / and not end with it", c.Prefix))
 	}
@@ -122,9 +109,7 @@ func (c Config) Validate() error {
 	if _, err := c.logs(); err != nil {
 		faults = append(faults, err)
 	}
-	if _, ok := logLevels[c.Log]; !ok {
-		faults = append(faults, fmt.Errorf("log %q is not debug, info, warn or error", c.Log))
-	}
+	faults = append(faults, settings.LevelFaults(c.Log)...)
 	return errors.Join(faults...)
 }
 

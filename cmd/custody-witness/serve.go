@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
+	"fieldseal/cmd/settings"
 	"fieldseal/sync/witness/keeper"
 
 	"github.com/spf13/cobra"
@@ -38,20 +36,12 @@ func serveCommand() *cobra.Command {
 					return err
 				}
 			}
-			return serve(c.Context(), cfg, newLogger(c.ErrOrStderr(), cfg.Log, logFormat))
+			return serve(c.Context(), cfg, settings.Logger(c.ErrOrStderr(), cfg.Log, logFormat))
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "serve on this `address` instead of the configured one")
 	c.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
 	return c
-}
-
-func newLogger(w io.Writer, level, format string) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: logLevels[level]}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }
 
 func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
@@ -68,7 +58,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
-	l, err := listenOn(cfg)
+	l, err := cfg.listening().Open("http/1.1")
 	if err != nil {
 		return err
 	}
@@ -95,19 +85,4 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	log.Info("stopped")
 	return nil
-}
-
-func listenOn(cfg Config) (net.Listener, error) {
-	l, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("cannot serve on %s: %w. Is another server running there? Choose another address with --listen", cfg.Listen, err)
-	}
-	if cfg.TLS.Certificate == "" {
-		return l, nil
-	}
-	cert, err := tls.LoadX509KeyPair(cfg.path(cfg.TLS.Certificate), cfg.path(cfg.TLS.Key))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the TLS certificate: %w", err), l.Close())
-	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), nil
 }

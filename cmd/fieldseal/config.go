@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,11 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"fieldseal/cmd/settings"
 	"fieldseal/sync/blob"
 	"fieldseal/sync/ledger"
 	"fieldseal/sync/store"
-
-	"gopkg.in/yaml.v3"
 )
 
 // configName is the configuration file within a data directory.
@@ -82,17 +79,12 @@ func defaults(dir string) Config {
 func loadConfig(dir string) (Config, error) {
 	c := defaults(dir)
 	path := filepath.Join(dir, configName)
-	data, err := os.ReadFile(path)
+	err := settings.Read(path, &c)
 	if errors.Is(err, os.ErrNotExist) {
 		return c, fmt.Errorf("%s is not a data directory of fieldseal: it has no %s. Make one with: fieldseal init --data %s --name NAME --origin ORIGIN", dir, configName, dir)
 	}
 	if err != nil {
 		return c, err
-	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil {
-		return c, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
 	if err := c.Validate(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
@@ -102,11 +94,7 @@ func loadConfig(dir string) (Config, error) {
 
 // save writes a new data directory's configuration.
 func (c Config) save() error {
-	data, err := yaml.Marshal(c)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(c.dir, configName), data, 0o600)
+	return settings.Write(filepath.Join(c.dir, configName), c)
 }
 
 // Validate joins all faults.
@@ -118,25 +106,24 @@ func (c Config) Validate() error {
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		faults = append(faults, fmt.Errorf("public_url %q is not an http or https address", c.PublicURL))
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("listen %q is not an address such as 127.0.0.1:8080", c.Listen))
-	}
-	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
-		faults = append(faults, errors.New("tls: certificate and key go together"))
-	}
-	if ip := net.ParseIP(host); err == nil && c.TLS.Certificate == "" && !c.BehindProxy && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		faults = append(faults, fmt.Errorf("listen %q can be reached from other machines without TLS. Set tls.certificate and tls.key, or behind_proxy: true where a reverse proxy adds TLS", c.Listen))
-	}
+	faults = append(faults, c.listening().Faults()...)
 	for name, path := range map[string]string{"guard": c.Guard, "keys": c.Keys, "media": c.Media, "derivatives": c.Derivatives} {
 		if path == "" {
 			faults = append(faults, fmt.Errorf("%s is missing", name))
 		}
 	}
-	if _, ok := logLevels[c.Log]; !ok {
-		faults = append(faults, fmt.Errorf("log %q is not debug, info, warn or error", c.Log))
+	return errors.Join(slices.Concat(faults, settings.LevelFaults(c.Log), c.timestampFaults(), c.witnessFaults())...)
+}
+
+// listening is where the server serves, with the paths of its certificate.
+func (c Config) listening() settings.Listening {
+	l := settings.Listening{Address: c.Listen, Certificate: c.TLS.Certificate, Key: c.TLS.Key, BehindProxy: c.BehindProxy}
+	for _, p := range []*string{&l.Certificate, &l.Key} {
+		if *p != "" {
+			*p = c.path(*p)
+		}
 	}
-	return errors.Join(slices.Concat(faults, c.timestampFaults(), c.witnessFaults())...)
+	return l
 }
 
 // path resolves a path of the configuration against the data directory.

@@ -23,8 +23,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-
 // house is an open data directory.
 type house struct {
 	cfg    Config

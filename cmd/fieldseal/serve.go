@@ -2,17 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"os"
 	"runtime/debug"
 	"time"
 
 	"fieldseal/api/access"
 	"fieldseal/api/server"
+	"fieldseal/cmd/settings"
 	"fieldseal/schema"
 	"fieldseal/sync/ingest"
 	"fieldseal/sync/rules"
@@ -53,11 +50,7 @@ func serveCommand() *cobra.Command {
 }
 
 func serve(ctx context.Context, cfg Config, logFormat string) error {
-	opts := &slog.HandlerOptions{Level: logLevels[cfg.Log]}
-	log := slog.New(slog.NewTextHandler(os.Stderr, opts))
-	if logFormat == "json" {
-		log = slog.New(slog.NewJSONHandler(os.Stderr, opts))
-	}
+	log := settings.Logger(os.Stderr, cfg.Log, logFormat)
 	h, err := openWith(ctx, cfg, log, ingest.Config{})
 	if err != nil {
 		return err
@@ -72,7 +65,7 @@ func serve(ctx context.Context, cfg Config, logFormat string) error {
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
-	l, err := listenOn(cfg)
+	l, err := cfg.listening().Open()
 	if err != nil {
 		done()
 		return errors.Join(err, h.close())
@@ -111,21 +104,6 @@ func newServer(h *house) (*server.Server, func(), error) {
 	}}, server.Parts{Engine: h.engine, Store: h.store, Blobs: h.blobs, Thumbnails: thumbs, Book: h.book,
 		Minter: access.NewMinter(key, h.cfg.PublicURL, time.Now), Log: h.log, Now: time.Now})
 	return s, thumbs.Close, err
-}
-
-func listenOn(cfg Config) (net.Listener, error) {
-	l, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("cannot serve on %s: %w. Is another server running there? Choose another address with --listen", cfg.Listen, err)
-	}
-	if cfg.TLS.Certificate == "" {
-		return l, nil
-	}
-	cert, err := tls.LoadX509KeyPair(cfg.path(cfg.TLS.Certificate), cfg.path(cfg.TLS.Key))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the TLS certificate: %w", err), l.Close())
-	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
 }
 
 // defaultPack is the exact text of the newest rule pack that comes with the program.
