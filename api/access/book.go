@@ -50,8 +50,8 @@ func (b *Book) SetPassword(ctx context.Context, person event.UUID, password stri
 	})
 }
 
-// CheckPassword admits a person by password. person is the zero UUID where the
-// login does not exist; the time taken is the same. It returns ErrDenied, or a
+// CheckPassword admits a person by password. person is the [Stranger] of a login that
+// does not exist; the time taken and the answers are the same. It returns ErrDenied, or a
 // *LockedError while the login is locked.
 func (b *Book) CheckPassword(ctx context.Context, person event.UUID, password string) error {
 	hash, err := b.guess(ctx, person)
@@ -89,8 +89,10 @@ func (b *Book) guess(ctx context.Context, person event.UUID) (hash string, err e
 		var failed, locked int64
 		found, err := tx.Get(`SELECT hash, failed, locked FROM credentials WHERE person = $1`, store.Args(store.Bytes(person)), &hash, &failed, &locked)
 		switch {
-		case err != nil || !found:
+		case err != nil:
 			return err
+		case !found:
+			return b.remember(tx, person)
 		case counted == 0:
 			return &LockedError{time.UnixMicro(locked).Sub(now)}
 		case failed <= freeFailures:
@@ -101,6 +103,31 @@ func (b *Book) guess(ctx context.Context, person event.UUID) (hash string, err e
 		return err
 	})
 	return hash, err
+}
+
+// strangerKept is how long wrong logins are remembered.
+const strangerKept = 24 * time.Hour
+
+// remember counts a first failure of a login without a password, so that it comes to
+// be locked as any other: an answer that differs would tell which logins there are.
+// What is remembered of such logins goes after a day; how many come in a day is
+// bounded by the tries from an address.
+func (b *Book) remember(tx *store.Tx, person event.UUID) error {
+	now := tx.Now()
+	if _, err := tx.Exec(`DELETE FROM credentials WHERE hash = '' AND changed < $1`, now.Add(-strangerKept).UnixMicro()); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`INSERT INTO credentials (person, hash, changed, failed, locked) VALUES ($1, '', $2, 1, 0)
+		ON CONFLICT (person) DO UPDATE SET failed = credentials.failed + 1`, store.Bytes(person), now.UnixMicro())
+	return err
+}
+
+// Stranger is whom a login that nobody has is taken for: the same one each time.
+func Stranger(login string) (id event.UUID) {
+	sum := sha256.Sum256([]byte("stranger " + login))
+	copy(id[:], sum[:])
+	id[6], id[8] = 0x80|id[6]&0x0f, 0x80|id[8]&0x3f // version 8: of no person, whose ids are of version 7
+	return id
 }
 
 // Open starts a session: a refresh token of a new family.

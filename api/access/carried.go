@@ -20,7 +20,7 @@ func Carried(ctx context.Context, from, to *store.Store) (people int64, err erro
 	var list []credential
 	err = from.Read(ctx, func(tx *store.Tx) error {
 		list = nil
-		return tx.Each("SELECT person, hash, changed, failed, locked FROM credentials ORDER BY person", nil, func(scan func(...any) error) error {
+		return tx.Each("SELECT person, hash, changed, failed, locked FROM credentials WHERE hash <> '' ORDER BY person", nil, func(scan func(...any) error) error {
 			var c credential
 			err := scan(&c.person, &c.hash, &c.changed, &c.failed, &c.blocked)
 			list = append(list, c)

@@ -49,7 +49,10 @@ func (s *Server) Certify(ctx context.Context, o certificate.Options) (in certifi
 func (s *Server) checkLogin(c *fiber.Ctx, login, password string) (event.UUID, error) {
 	var person projection.Person
 	err := s.store.Read(c.UserContext(), func(tx *store.Tx) (err error) {
-		person, _, err = projection.PersonByLogin(tx, login)
+		var found bool
+		if person, found, err = projection.PersonByLogin(tx, login); err == nil && !found {
+			person.ID = access.Stranger(login)
+		}
 		return err
 	})
 	if err != nil {

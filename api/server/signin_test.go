@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -250,4 +251,24 @@ func TestSessions(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	c.refused("after signing out everywhere", refresh(b.RefreshToken), wire.CodeUnauthenticated)
+}
+
+// Which logins there are is not to be found out: one that nobody has, and one without
+// a password, answer as a real one does, up to being locked.
+func TestLoginsAreNotTold(t *testing.T) {
+	s := servertest.Start(t)
+	c := visitor(t, s)
+	real, none := s.AddPerson(s.Org), s.AddPerson(s.Org)
+	c.signInPerson(real)
+	answers := map[string]string{}
+	for name, login := range map[string]string{"a real one": loginOf(real), "one without a password": loginOf(none), "nobody's": "nobody"} {
+		for range 8 {
+			a := c.post("/v1/auth/login", wire.Login{Login: login, Password: "not the password"})
+			answers[name] += fmt.Sprintln(a.status, a.code())
+		}
+	}
+	if a := answers["a real one"]; !strings.Contains(a, "429") || answers["nobody's"] != a || answers["one without a password"] != a {
+		t.Errorf("%v", answers)
+	}
+	c.refused("another one that nobody has", c.post("/v1/auth/login", wire.Login{Login: "somebody", Password: "x"}), wire.CodeUnauthenticated)
 }
