@@ -161,15 +161,26 @@ export function show(form, problems) {
   first?.focus();
 }
 
-/** busy locks a form's buttons while fn runs, and says so. */
+const taken = new WeakSet();
+
+/**
+ * busy runs fn with a form's buttons locked. A form that is busy already, by a double
+ * click, runs nothing: one form is one act. Where its act is sealed and the page goes
+ * on to another (data-sealed, see after), it stays locked.
+ */
 export async function busy(form, fn) {
+  if (taken.has(form)) return undefined;
+  taken.add(form);
   const buttons = [...form.querySelectorAll('button')].filter((b) => !b.disabled);
   for (const b of buttons) b.disabled = true;
   form.setAttribute('aria-busy', 'true');
   try {
     return await fn();
   } finally {
-    for (const b of buttons) b.disabled = false;
+    if (form.dataset.sealed === undefined) {
+      taken.delete(form);
+      for (const b of buttons) b.disabled = false;
+    }
     form.removeAttribute('aria-busy');
   }
 }
@@ -193,13 +204,13 @@ export function say(error) {
  */
 export function onSubmit(form, { build, done }) {
   form.noValidate = true;
-  form.addEventListener('submit', async (ev) => {
+  form.addEventListener('submit', (ev) => {
     ev.preventDefault();
-    const { act, uploadMedia } = await import('./workstation.js');
-    const { body, files, problems } = collect(form);
-    if (problems.length) return show(form, problems);
-    clear(form);
-    await busy(form, async () => {
+    busy(form, async () => {
+      const { act, uploadMedia } = await import('./workstation.js');
+      const { body, files, problems } = collect(form);
+      if (problems.length) { show(form, problems); return; }
+      clear(form);
       try {
         for (const { path, file } of files) put(body, path, await uploadMedia(file));
         const acts = await build(body, ev.submitter);
@@ -208,6 +219,5 @@ export function onSubmit(form, { build, done }) {
         show(form, say(error));
       }
     });
-    return undefined;
   });
 }

@@ -32,6 +32,7 @@ export async function begin() {
 export function after(form, results, next) {
   const apart = results.find((r) => r.status === 'quarantined' || r.status === 'refused');
   const waits = results.some((r) => r.status === 'waiting');
+  form.dataset.sealed = '';
   if (!apart && !waits) return location.assign(next);
   for (const f of form.querySelectorAll('button')) f.remove(); // it is sealed: nothing here is to be sealed again
   const note = document.createElement('p');
