@@ -178,8 +178,12 @@ func (k *Console) record(c *fiber.Ctx, id event.UUID) (*custody.Record, int64, e
 // looked records who is about to be shown what: the kind of thing, its case, zero
 // where it belongs to none, and which one. What cannot be recorded is not shown.
 func (k *Console) looked(c *fiber.Ctx, kind string, in event.UUID, ref string) error {
+	ref = strings.ToValidUTF8(ref[:min(len(ref), maxLookRef)], "")
 	return k.Book.Looked(c.UserContext(), access.Look{Request: k.RequestID(c), Person: session(c).Person, Kind: kind, Case: in, Ref: ref})
 }
+
+// maxLookRef caps what a look says of the thing: a kind and a digest; an address may have anything.
+const maxLookRef = 120
 
 // require admits people with one of the roles to a desk.
 func (k *Console) require(roles ...event.Role) fiber.Handler {

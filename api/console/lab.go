@@ -68,10 +68,10 @@ func (k *Console) labCase(c *fiber.Ctx, what, ref string) (p labPlace, err error
 	if err != nil {
 		return p, err
 	}
-	if err := k.looked(c, what, id, ref); err != nil {
+	if p.Record, _, err = k.record(c, id); err != nil {
 		return p, err
 	}
-	if p.Record, _, err = k.record(c, id); err != nil {
+	if err := k.looked(c, what, id, ref); err != nil {
 		return p, err
 	}
 	p.Case = p.Record.Case

@@ -55,14 +55,17 @@ func (k *Console) cookie() string {
 }
 
 // Identify gives who a request of the API is by its session cookie; false where it
-// has none. A request that changes anything must carry the CSRF token.
+// has none. A request that changes anything must carry the CSRF token. None may be
+// made by a page of another origin: even a GET leaves something on record in the
+// person's name, a look or the export of a bundle, and a neighbour of the same site is
+// sent the cookie along.
 func (k *Console) Identify(c *fiber.Ctx) (access.Identity, bool, error) {
 	token := c.Cookies(k.cookie())
 	if token == "" {
 		return access.Identity{}, false, nil
 	}
 	s, err := k.Book.FindSession(c.UserContext(), token)
-	if err == nil && !safe(c) && !s.Own(c.Get(csrfHeader)) {
+	if err == nil && (!safe(c) && !s.Own(c.Get(csrfHeader)) || k.foreign(c)) {
 		err = errForged
 	}
 	return access.Identity{Person: s.Person, Scope: access.ScopeFull}, true, err

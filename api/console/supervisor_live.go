@@ -182,17 +182,17 @@ func (k *Console) svSeries(c *fiber.Ctx) error {
 		}
 	}
 	q.Channel, q.Buckets = int(channel), int(buckets)
-	if err := k.drawn.looked(c, k, id, q.Series); err != nil {
-		return err
-	}
-	if q.Rules, err = k.rulePack(c.UserContext()); err != nil {
-		return err
-	}
 	err = k.read(c, func(tx *store.Tx, who projection.Person) error {
 		_, err := visible(tx, id, who)
 		return err
 	})
 	if err != nil {
+		return err
+	}
+	if err := k.drawn.looked(c, k, id, q.Series); err != nil {
+		return err
+	}
+	if q.Rules, err = k.rulePack(c.UserContext()); err != nil {
 		return err
 	}
 	out, err := k.charts.Chart(c.UserContext(), q)

@@ -186,13 +186,32 @@ func shownLine(line []byte) (text string, cut bool) {
 		return strconv.QuoteToASCII(string(data[:min(len(data), maxLineShown)])), len(data) > maxLineShown
 	}
 	var pretty bytes.Buffer
-	if len(data) <= maxLineShown && json.Indent(&pretty, data, "", "  ") == nil {
+	if len(data) <= maxLineShown && shallow(data) && json.Indent(&pretty, data, "", "  ") == nil {
 		data = pretty.Bytes()
 	}
 	if len(data) > 2*maxLineShown {
 		return string(data[:2*maxLineShown]), true
 	}
 	return string(data), false
+}
+
+// maxNesting is how deep content is that is shown indented: events have some six
+// levels. The indents of 16 KiB of brackets alone would come to hundreds of megabytes.
+const maxNesting = 32
+
+func shallow(data []byte) bool {
+	depth := 0
+	for _, b := range data {
+		switch b {
+		case '[', '{':
+			if depth++; depth > maxNesting {
+				return false
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return true
 }
 
 type svLook struct {
@@ -232,12 +251,17 @@ func (k *Console) svLooks(c *fiber.Ctx) error {
 		if p.svPage, err = svPageOf(tx, "looks", who); err != nil {
 			return err
 		}
-		if p.Case, _, err = projection.CaseByID(tx, in); err != nil {
+		if p.Case, err = namedCase(tx, in, who); err != nil {
 			return err
 		}
 		if p.Who, _, err = projection.PersonByID(tx, by); err != nil {
 			return err
 		}
+		defer func() {
+			if len(p.Looks) == 0 && !looksAfter(who, p.Who.Org) {
+				p.Who = projection.Person{} // a name is for those whom that person's looks concern
+			}
+		}()
 		return p.fill(tx, who, in, by, before)
 	})
 	if err != nil {
@@ -268,7 +292,7 @@ func (p *svLooksPage) fill(tx *store.Tx, who projection.Person, in, by event.UUI
 	for _, l := range list {
 		k, known := cases[l.Case]
 		if !known && !l.Case.IsZero() {
-			if k, _, err = projection.CaseByID(tx, l.Case); err != nil {
+			if k, err = namedCase(tx, l.Case, who); err != nil {
 				return err
 			}
 			cases[l.Case] = k
@@ -281,6 +305,21 @@ func (p *svLooksPage) fill(tx *store.Tx, who projection.Person, in, by event.UUI
 		p.Next = list[len(list)-1].At.UnixMicro()
 	}
 	return nil
+}
+
+// namedCase gives a case to those who may see it or look after all organisations, and
+// the zero case to others: that somebody asked for a case, or knows its identifier,
+// does not tell its number.
+func namedCase(tx *store.Tx, id event.UUID, who projection.Person) (projection.Case, error) {
+	if id.IsZero() {
+		return projection.Case{}, nil
+	}
+	ok, err := projection.MaySee(tx, id, who.ID)
+	if err != nil || !ok && !seesAll(who) {
+		return projection.Case{}, err
+	}
+	k, _, err := projection.CaseByID(tx, id)
+	return k, err
 }
 
 func looksBefore(tx *store.Tx, in, by event.UUID, before int64) ([]access.Look, error) {

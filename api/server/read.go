@@ -103,6 +103,9 @@ func (s *Server) getChanges(c *fiber.Ctx) error {
 		return err
 	}
 	who := identity(c)
+	if err := s.looked(c, who, "changes", event.UUID{}, "after "+strconv.FormatInt(after, 10)); err != nil {
+		return err
+	}
 	out := wire.Changes{Events: []wire.Change{}, Next: after, Checkpoint: note}
 	err = s.store.Read(c.UserContext(), func(tx *store.Tx) error {
 		if _, err := personOf(tx, who); err != nil {
