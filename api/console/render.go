@@ -278,10 +278,12 @@ func languageOf(c *fiber.Ctx) string {
 	return "en"
 }
 
-// zoneOf is the reader's time zone, which their browser tells by a cookie.
+// zoneOf is the reader's time zone, which their browser tells by a cookie. Pages for
+// everyone show no times; strangers get one set of pages, since each further zone costs
+// making them all.
 func zoneOf(c *fiber.Ctx) *time.Location {
 	name := c.Cookies(zoneCookie)
-	if name == "" || len(name) > 64 || name == "Local" {
+	if person(c).ID.IsZero() || name == "" || len(name) > 64 || name == "Local" {
 		return time.UTC
 	}
 	zone, err := time.LoadLocation(name)

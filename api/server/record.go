@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -22,12 +23,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/gofiber/fiber/v2"
+	"golang.org/x/sync/singleflight"
 )
 
 // records keeps the newest custody records: computing one reads the whole case.
 type records struct {
-	mu   sync.Mutex
-	held map[event.UUID]record
+	mu     sync.Mutex
+	held   map[event.UUID]record
+	flight singleflight.Group
 }
 
 type record struct {
@@ -65,15 +68,36 @@ func (s *Server) getRecord(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	rec, err := s.newestRecord(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	return answerJSON(c, wire.Record{Case: id.String(), CheckpointSize: rec.size, Record: rec.json})
+}
+
+// newestRecord gives a case's record of the whole ledger as it was when it was asked
+// for, or newer. Who asks at once shares one computing, and who leaves does not end it
+// for the others.
+func (s *Server) newestRecord(ctx context.Context, id event.UUID) (record, error) {
 	size := s.engine.Size()
-	data, ok := s.records.get(id, size)
-	if !ok {
-		if data, size, err = s.computeRecord(c.UserContext(), id); err != nil {
-			return err
+	if data, ok := s.records.get(id, size); ok {
+		return record{size, data}, nil
+	}
+	v, err, _ := s.records.flight.Do(fmt.Sprint(id, " ", size), func() (any, error) {
+		if data, ok := s.records.get(id, size); ok {
+			return record{size, data}, nil // somebody was done just before
+		}
+		data, size, err := s.computeRecord(context.WithoutCancel(ctx), id)
+		if err != nil {
+			return nil, err
 		}
 		s.records.put(id, size, data)
+		return record{size, data}, nil
+	})
+	if err != nil {
+		return record{}, err
 	}
-	return answerJSON(c, wire.Record{Case: id.String(), CheckpointSize: size, Record: data})
+	return v.(record), nil
 }
 
 func (s *Server) visibleCase(c *fiber.Ctx) (event.UUID, error) {
