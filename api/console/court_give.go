@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"fieldseal/api/fault"
@@ -160,10 +161,11 @@ func (k *Console) courtCertificate(c *fiber.Ctx) error {
 }
 
 // disposition names a file by a case's number, as RFC 6266 has names that are not
-// ASCII, beside a plain one for programs that cannot read that.
+// ASCII, beside a plain one for programs that cannot read that. Marks that turn the
+// direction of writing would show a file as one of another kind.
 func disposition(name, suffix, plain string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
+		if unicode.In(r, unicode.Cc, unicode.Cf) || strings.ContainsRune(`/\:*?"<>|`, r) {
 			return '-'
 		}
 		return r
@@ -172,5 +174,5 @@ func disposition(name, suffix, plain string) string {
 	if r := []rune(name); len(r) > most {
 		name = string(r[:most])
 	}
-	return `attachment; filename="` + plain + suffix + `"; filename*=UTF-8''` + url.PathEscape(name+suffix)
+	return `attachment; filename="` + plain + suffix + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name+suffix), "+", "%20")
 }
